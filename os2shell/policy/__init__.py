@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Policy: what manifests say, the fold that remembers it, and the checker that answers."""

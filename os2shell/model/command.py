@@ -1,0 +1,66 @@
+"""Commands: a verb with typed arguments, declared powers and declared events."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeVar
+
+from ledger import Json
+from os2shell.model.capability import Capability
+from os2shell.model.effect import Effect
+from os2shell.model.fold import Event, Fold
+
+A = TypeVar("A")
+S = TypeVar("S")
+
+
+class Recording(StrEnum):
+    """Whether an invocation of the command is a deed or a look."""
+
+    DEED = "deed"  # intent and outcome are appended; refused while the ledger is damaged
+    AUDIT = "audit"  # appended where the ledger is whole; else runs unrecorded, and says so
+    LOOK = "look"  # appends nothing: reading the record does not change it
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command leaves behind: data for stdout, notes for stderr, facts for the ledger."""
+
+    text: str = ""
+    notes: tuple[str, ...] = ()
+    code: int = 0
+    cause: str = "exit"
+    events: tuple[Event, ...] = ()
+    follow: tuple[tuple[str, ...], ...] = ()
+    keep_going: bool = False
+
+
+class Context(Protocol):
+    """All that a command may touch."""
+
+    def perform(self, effect: Effect) -> Json:
+        """Carry out ``effect``, or answer it from the trace; raises ``Denied``."""
+        ...
+
+    def view(self, fold: Fold[S]) -> S:
+        """The current state of ``fold``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Command(Generic[A]):
+    """One verb of the shell. ``arguments`` is the frozen dataclass that ``parse`` returns."""
+
+    name: str
+    summary: str
+    usage: str
+    arguments: type[A]
+    needs: frozenset[Capability]
+    parse: Callable[[Sequence[str]], A]
+    run: Callable[[A, Context], Outcome]
+    emits: tuple[type[Event], ...] = ()
+    recording: Recording = Recording.DEED
+    aliases: tuple[str, ...] = ()
+
+
+AnyCommand = Command[Any]

@@ -1,0 +1,39 @@
+"""What a run of guest code is: its tier, its entry point, and its limits."""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from ledger import Json
+
+
+class Tier(StrEnum):
+    """How the guest is held; a tier the machine cannot give is refused, never replaced."""
+
+    NATIVE = "native"
+    RESTRICTED = "restricted"
+
+
+class EntryKind(StrEnum):
+    """How the guest program is named."""
+
+    SCRIPT = "script"
+    CODE = "code"
+    MODULE = "module"
+    EVAL = "eval"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may use; each ends the run with exit 124 and a cause. ``files`` counts inodes."""
+
+    wall_ns: int
+    cpu_ns: int
+    memory_bytes: int
+    output_bytes: int
+    workspace_bytes: int
+    files: int
+    processes: int
+
+    def body(self) -> dict[str, Json]:
+        """The canonical content."""
+        return dict(asdict(self))

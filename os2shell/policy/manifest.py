@@ -1,0 +1,230 @@
+"""Manifests: declarative TOML files that say who may do what, within which limits.
+
+A manifest is read strictly: an unknown key is an error, because a misspelt limit would otherwise
+be no limit. Errors name file, line and key. What was read is recorded whole at boot, so the policy
+in force at any record is known from the ledger alone.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ledger import Digest, Json, digest, encode
+from os2shell.model.capability import Capability, TokenId
+from os2shell.model.errors import ManifestError
+from os2shell.model.guest import Limits
+
+Grants = Mapping[TokenId, Mapping[Capability, tuple[str, ...]]]
+
+SECOND_NS = 1_000_000_000
+MEBIBYTE = 1 << 20
+NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
+
+LAYERS = frozenset(
+    {
+        "user-namespace",
+        "mount-namespace",
+        "pid-namespace",
+        "network-namespace",
+        "ipc-namespace",
+        "uts-namespace",
+        "cgroup-namespace",
+        "no-new-privileges",
+        "capabilities-dropped",
+        "rlimits",
+        "aslr-off",
+    }
+)
+"""The isolation layers that a manifest may require by name."""
+
+LIMIT_UNITS: Mapping[str, tuple[str, int]] = {
+    "wall_seconds": ("wall_ns", SECOND_NS),
+    "cpu_seconds": ("cpu_ns", SECOND_NS),
+    "memory_mib": ("memory_bytes", MEBIBYTE),
+    "output_mib": ("output_bytes", MEBIBYTE),
+    "workspace_mib": ("workspace_bytes", MEBIBYTE),
+    "files": ("files", 1),
+    "processes": ("processes", 1),
+}
+"""Key in the file, field of ``Limits``, and how many of the field's units one is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One validated manifest. ``grants`` maps token → capability → scope patterns."""
+
+    name: str
+    grants: Grants
+    limits: Limits
+    required_layers: tuple[str, ...]
+    restricted_imports: tuple[str, ...]
+
+    def body(self) -> dict[str, Json]:
+        """The canonical content, as it is recorded."""
+        return {
+            "name": self.name,
+            "grants": {
+                str(token): {str(name): list(scope) for name, scope in held.items()}
+                for token, held in self.grants.items()
+            },
+            "limits": self.limits.body(),
+            "required_layers": list(self.required_layers),
+            "restricted_imports": list(self.restricted_imports),
+        }
+
+    @property
+    def digest(self) -> Digest:
+        """BLAKE3 over the canonical content: two files that say the same are the same policy."""
+        return digest(encode(self.body()))
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read and validate ``path``; raises ``ManifestError`` naming file, line and key."""
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise ManifestError(
+            f"no manifest at {path}",
+            expected="a TOML file or one of the names default, strict, ci",
+            remedy="name another with --manifest",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"manifest {path} cannot be read: {error}") from None
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ManifestError(f"{path}: {error}", expected="valid TOML") from None
+    return _Reader(path, text).manifest(content)
+
+
+def from_body(body: Json) -> Manifest:
+    """Rebuild a manifest from its recorded form."""
+    match body:
+        case {
+            "name": str(name),
+            "grants": dict(grants),
+            "limits": dict(limits),
+            "required_layers": list(layers),
+            "restricted_imports": list(imports),
+        }:
+            return Manifest(
+                name=name,
+                grants={
+                    TokenId(token): {
+                        Capability(key): tuple(str(item) for item in _items(scope))
+                        for key, scope in _pairs(held)
+                    }
+                    for token, held in grants.items()
+                },
+                limits=Limits(**{key: int(str(value)) for key, value in limits.items()}),
+                required_layers=tuple(str(layer) for layer in layers),
+                restricted_imports=tuple(str(item) for item in imports),
+            )
+        case _:
+            raise ManifestError("a recorded manifest of another form", expected="this version's")
+
+
+class _Reader:
+    """Validation with the position of what is wrong."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self._path = path
+        self._lines = text.splitlines()
+
+    def manifest(self, content: dict[str, Any]) -> Manifest:
+        self._keys("", content, {"name", "summary", "grants", "limits", "isolation", "restricted"})
+        name = self._text("name", content.get("name"))
+        if not NAME.fullmatch(name):
+            self._fail("name", f"{name!r}", "lower-case letters, digits and dashes")
+        return Manifest(
+            name=name,
+            grants=self._grants(self._table("grants", content)),
+            limits=self._limits(self._table("limits", content)),
+            required_layers=self._layers(self._table("isolation", content)),
+            restricted_imports=self._imports(self._table("restricted", content)),
+        )
+
+    def _grants(self, table: dict[str, Any]) -> Grants:
+        grants: dict[TokenId, dict[Capability, tuple[str, ...]]] = {}
+        known = {str(capability) for capability in Capability}
+        for token, held in table.items():
+            if not isinstance(held, dict):
+                self._fail(token, f"{held!r}", f"a table [grants.{token}]")
+            for key in held:
+                if key not in known:
+                    self._fail(key, f"capability {key!r}", "one of " + ", ".join(sorted(known)))
+            grants[TokenId(token)] = {
+                Capability(key): self._texts(key, scope) for key, scope in held.items()
+            }
+        return grants
+
+    def _limits(self, table: dict[str, Any]) -> Limits:
+        self._keys("limits", table, set(LIMIT_UNITS))
+        fields: dict[str, int] = {}
+        for key, (field, unit) in LIMIT_UNITS.items():
+            value = table.get(key)
+            if value is None:
+                self._fail("limits", f"no {key}", f"{key} as a whole number above 0")
+            if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+                self._fail(key, f"{value!r}", "a whole number above 0")
+            fields[field] = value * unit
+        return Limits(**fields)
+
+    def _layers(self, table: dict[str, Any]) -> tuple[str, ...]:
+        self._keys("isolation", table, {"require"})
+        names = self._texts("require", table.get("require"))
+        for name in names:
+            if name not in LAYERS:
+                self._fail("require", f"layer {name!r}", "one of " + ", ".join(sorted(LAYERS)))
+        return tuple(sorted(set(names)))
+
+    def _imports(self, table: dict[str, Any]) -> tuple[str, ...]:
+        self._keys("restricted", table, {"imports"})
+        return tuple(sorted(set(self._texts("imports", table.get("imports")))))
+
+    def _table(self, key: str, content: dict[str, Any]) -> dict[str, Any]:
+        value = content.get(key)
+        if not isinstance(value, dict):
+            found = f"no table [{key}]" if value is None else f"{value!r}"
+            self._fail(key, found, f"a table [{key}]")
+        return value
+
+    def _keys(self, where: str, table: dict[str, Any], allowed: set[str]) -> None:
+        for key in table:
+            if key not in allowed:
+                place = f"[{where}]" if where else "the top level"
+                self._fail(
+                    key, f"unknown key {key!r} in {place}", "one of " + ", ".join(sorted(allowed))
+                )
+
+    def _text(self, key: str, value: object) -> str:
+        if not isinstance(value, str):
+            self._fail(key, "nothing" if value is None else f"{value!r}", "a string")
+        return value
+
+    def _texts(self, key: str, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self._fail(key, "nothing" if value is None else f"{value!r}", "a list of strings")
+        return tuple(value)
+
+    def _fail(self, key: str, found: str, expected: str) -> NoReturn:
+        raise ManifestError(f"{self._path}:{self._line(key)}: {key}: {found}", expected=expected)
+
+    def _line(self, key: str) -> int:
+        """The first line that names ``key``; 1 when the key is missing from the file."""
+        name = re.compile(rf"""^\s*(\[[^]]*)?["']?{re.escape(key)}["']?\s*[\].=]""")
+        for number, line in enumerate(self._lines, 1):
+            if name.match(line):
+                return number
+        return 1
+
+
+def _pairs(value: Json) -> list[tuple[str, Json]]:
+    return list(value.items()) if isinstance(value, dict) else []
+
+
+def _items(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
