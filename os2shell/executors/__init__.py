@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Executors: one file for one kind of effect, and the only rooms that touch the world."""

@@ -17,5 +17,6 @@ class Capability(StrEnum):
     FS_READ = "fs.read"
     FS_WRITE = "fs.write"
     LEDGER_READ = "ledger.read"
+    MACHINE_PROBE = "machine.probe"
     PROCESS_SPAWN = "process.spawn"
     TERMINAL_READ = "terminal.read"

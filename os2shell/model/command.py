@@ -42,6 +42,10 @@ class Context(Protocol):
         """Carry out ``effect``, or answer it from the trace; raises ``Denied``."""
         ...
 
+    def allows(self, capability: Capability) -> bool:
+        """Whether the acting token holds ``capability``; for powers used only where held."""
+        ...
+
     def view(self, fold: Fold[S]) -> S:
         """The current state of ``fold``."""
         ...
@@ -49,7 +53,10 @@ class Context(Protocol):
 
 @dataclass(frozen=True)
 class Command(Generic[A]):
-    """One verb of the shell. ``arguments`` is the frozen dataclass that ``parse`` returns."""
+    """One verb of the shell. ``arguments`` is the frozen dataclass that ``parse`` returns.
+
+    ``needs`` is checked at admission; ``may`` names powers it uses only where they are held.
+    """
 
     name: str
     summary: str
@@ -58,6 +65,7 @@ class Command(Generic[A]):
     needs: frozenset[Capability]
     parse: Callable[[Sequence[str]], A]
     run: Callable[[A, Context], Outcome]
+    may: frozenset[Capability] = frozenset()
     emits: tuple[type[Event], ...] = ()
     recording: Recording = Recording.DEED
     aliases: tuple[str, ...] = ()

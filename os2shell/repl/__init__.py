@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Faces of the terminal: they read state, submit commands, show what comes, and nothing else."""

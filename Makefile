@@ -1,0 +1,42 @@
+# Everything is set up by the first target that needs it; a second call starts within a second.
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+JOBS   ?= $(shell nproc)
+
+.PHONY: demo test test-quick check format bench bench-quick clean
+
+demo: $(READY)           ## a real program: run in the sandbox, recorded, verified, tampered with
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+test: $(READY)           ## the whole suite
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
+
+test-quick: $(READY)     ## without the long ones
+	@$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow"
+
+check: $(READY)          ## lint, format, types, floors, dead code, docstrings, architecture
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/vulture
+	@$(BIN)/interrogate -q ledger os2shell
+	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/architecture
+
+format: $(READY)
+	@$(BIN)/ruff check --fix-only -q .
+	@$(BIN)/ruff format -q .
+
+bench: $(READY)          ## every figure beside its peer; writes bench/results.json
+	@$(BIN)/python -m bench --json bench/results.json
+
+bench-quick: $(READY)    ## CI's short form
+	@$(BIN)/python -m bench --quick
+
+$(READY): pyproject.toml .ci/setup
+	@sh .ci/setup $(VENV)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

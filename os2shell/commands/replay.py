@@ -1,0 +1,77 @@
+"""``replay``: one session again, ending at the first divergence and explaining it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+from ledger import Json
+from os2shell.model.capability import Capability
+from os2shell.model.command import Command, Context, Outcome, Recording
+from os2shell.model.errors import NothingToVerify, UsageError
+from os2shell.replay.report import holds, row_text
+from os2shell.replay.verify_runs import VerifyRuns
+
+USAGE = "replay SESSION|last [--diff]"
+
+
+@dataclass(frozen=True, slots=True)
+class Args:
+    """Which session; ``diff`` explains a divergence."""
+
+    session: str
+    diff: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReplayed:
+    """A session was replayed: how many of its runs, and whether all were identical."""
+
+    kind: ClassVar[str] = "session_replayed"
+    session: str
+    runs: int
+    identical: bool
+
+    def body(self) -> Json:
+        """The canonical content."""
+        return {"session": self.session, "runs": self.runs, "identical": self.identical}
+
+
+def parse(words: Sequence[str]) -> Args:
+    """Read ``SESSION [--diff]`` in either order."""
+    match [word for word in words if word != "--diff"]:
+        case [session] if not session.startswith("-"):
+            return Args(session, "--diff" in words)
+        case _:
+            raise UsageError(f"replay {' '.join(words)}", expected=USAGE)
+
+
+def run(args: Args, context: Context) -> Outcome:
+    """Replay until the first run that is not identical."""
+    effect = VerifyRuns(session=args.session, stop_early=True)
+    rows = cast("list[dict[str, Json]]", context.perform(effect))
+    if not rows:
+        raise NothingToVerify(f"session {args.session} ran no Python")
+    good = all(holds(row) for row in rows)
+    shown = rows if args.diff else [_without_report(row) for row in rows]
+    last = "identical" if good else "not identical; the rest was not performed"
+    lines = [row_text(row) for row in shown] + [f"{len(rows)} replayed: {last}"]
+    event = SessionReplayed(str(rows[0]["session"]), len(rows), good)
+    notes = () if good or args.diff else ("--diff explains the divergence",)
+    return Outcome("\n".join(lines), notes=notes, code=0 if good else 1, events=(event,))
+
+
+def _without_report(row: dict[str, Json]) -> dict[str, Json]:
+    return {key: value for key, value in row.items() if key not in {"divergence", "inputs"}}
+
+
+COMMAND = Command(
+    name="replay",
+    summary="perform one session again, up to the first divergence",
+    usage=USAGE,
+    arguments=Args,
+    needs=frozenset({Capability.LEDGER_READ, Capability.PROCESS_SPAWN}),
+    emits=(SessionReplayed,),
+    parse=parse,
+    run=run,
+    recording=Recording.AUDIT,
+)

@@ -1,0 +1,140 @@
+"""``workspace.capture``: the workspace as a content-addressed tree.
+
+What is captured is what a program sees; what is ignored is invisible inside. The stat cache beside
+the ledger makes an unchanged workspace cheap and may be deleted at any time.
+"""
+
+import os
+import posixpath
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from ledger import Digest, Json, ObjectStore
+from os2shell.executors.clock import now_ns
+from os2shell.executors.workspace import (
+    Entry,
+    Index,
+    Kind,
+    capture,
+    load_index,
+    read_ignore,
+    read_tree,
+    save_index,
+    shown,
+)
+from os2shell.model.capability import Capability
+from os2shell.model.effect import Determinism, Transcript
+from os2shell.model.errors import CannotStart
+
+INDEX_FILE = "workspace.index"
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureWorkspace:
+    """Ask for the workspace's tree, and whether ``wanted`` is a file in it.
+
+    The answer: ``{"tree", "files", "bytes", "skipped", "wanted"}``; ``wanted`` is file, folder,
+    missing, ignored, outside or other, or None where nothing was asked for.
+    """
+
+    kind: ClassVar[str] = "workspace.capture"
+    needs: ClassVar[Capability] = Capability.FS_READ
+    determinism: ClassVar[Determinism] = Determinism.RECORDED
+    wanted: str | None = None
+
+    def body(self) -> Json:
+        """The file that was asked for."""
+        return {"wanted": self.wanted}
+
+    def scope(self) -> str:
+        """The whole workspace."""
+        return "."
+
+
+class WorkspaceFolder:
+    """The real workspace: its descriptor and what is known of its files since the last capture."""
+
+    def __init__(self, path: Path, cache: Path) -> None:
+        """Open lazily; ``cache`` keeps the stat cache."""
+        self.path = path
+        self.index = Index()
+        self._index_path = cache / INDEX_FILE
+        self._descriptor = -1
+
+    @property
+    def descriptor(self) -> int:
+        """The folder itself, held open so that it stays the same one if it is renamed."""
+        if self._descriptor < 0:
+            try:
+                self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except OSError as error:
+                raise CannotStart(
+                    f"the workspace {self.path} cannot be opened: {error.strerror}"
+                ) from None
+            self.index = load_index(self._index_path)
+        return self._descriptor
+
+    def remember(self, index: Index) -> None:
+        """Keep what a capture learned; the file is a cache and may be lost."""
+        if index is not self.index:
+            self.index = index
+            self._index_path.parent.mkdir(parents=True, exist_ok=True)
+            save_index(self._index_path, index)
+
+
+class Capturer:
+    """Captures the real workspace into the object store."""
+
+    def __init__(self, folder: WorkspaceFolder, objects: ObjectStore) -> None:
+        """Store trees and files in ``objects``."""
+        self._folder = folder
+        self._objects = objects
+
+    def perform(self, effect: CaptureWorkspace, _transcript: Transcript) -> Json:
+        """Capture, and look for the wanted file in what was captured."""
+        descriptor = self._folder.descriptor
+        ignore = read_ignore(descriptor)
+        found = capture(
+            descriptor,
+            self._objects,
+            ignore=ignore,
+            index=self._folder.index,
+            now_ns=now_ns(),
+        )
+        self._folder.remember(found.index)
+        return {
+            "tree": found.tree,
+            "files": found.files,
+            "bytes": found.size,
+            "skipped": [f"{shown(item.path)} ({item.what})" for item in found.skipped],
+            "wanted": None if effect.wanted is None else self._look_for(effect.wanted, found.tree),
+        }
+
+    def _look_for(self, wanted: str, tree: Digest) -> str:
+        path = posixpath.normpath(wanted)
+        if path.startswith(("/", "../")) or path == "..":
+            return "outside"
+        entry = find_entry(path, tree, self._objects)
+        if entry is None:
+            return "ignored" if (self._folder.path / path).exists() else "missing"
+        match entry.kind:
+            case Kind.FILE | Kind.PROGRAM | Kind.LINK:
+                return "file"
+            case Kind.FOLDER:
+                return "folder"
+
+
+def find_entry(path: str, tree: Digest, objects: ObjectStore) -> Entry | None:
+    """The entry at ``path`` below ``tree``; None if nothing was captured there."""
+    found: Entry | None = None
+    for name in os.fsencode(path).split(b"/"):
+        if name == b".":
+            return Entry(b".", Kind.FOLDER, 0, tree)
+        entries = {entry.name: entry for entry in read_tree(objects, tree)}
+        found = entries.get(name)
+        if found is None:
+            return None
+        if found.kind is Kind.FOLDER:
+            tree = found.digest
+    return found

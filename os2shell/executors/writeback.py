@@ -1,0 +1,65 @@
+"""``workspace.write_back``: what a program left in its sandbox, brought back to the workspace."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ledger import Digest, Json, ObjectStore
+from os2shell.executors.capture import WorkspaceFolder
+from os2shell.executors.workspace import apply, difference, shown
+from os2shell.model.capability import Capability
+from os2shell.model.effect import Determinism, Transcript
+
+RECORDED_CHANGES = 200
+"""How many changed paths an answer names; the trees name them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteBack:
+    """Ask that the difference from ``before`` to ``after`` be made in the workspace.
+
+    The answer: ``{"changes": [[path, what]…], "changed": count, "conflicts": [[path, kept]…]}``.
+    """
+
+    kind: ClassVar[str] = "workspace.write_back"
+    needs: ClassVar[Capability] = Capability.FS_WRITE
+    determinism: ClassVar[Determinism] = Determinism.RECORDED
+    before: Digest
+    after: Digest
+
+    def body(self) -> Json:
+        """Both trees."""
+        return {"before": self.before, "after": self.after}
+
+    def scope(self) -> str:
+        """The whole workspace; single paths are covered by it."""
+        return "."
+
+
+class Writer:
+    """Writes into the real workspace."""
+
+    def __init__(self, folder: WorkspaceFolder, objects: ObjectStore) -> None:
+        """Take file contents from ``objects``."""
+        self._folder = folder
+        self._objects = objects
+
+    def perform(self, effect: WriteBack, _transcript: Transcript) -> Json:
+        """Write, keeping whatever the user changed meanwhile."""
+        changes = difference(effect.before, effect.after, self._objects)
+        done = apply(
+            self._folder.descriptor,
+            changes,
+            self._objects,
+            self._folder.index,
+            tag=effect.after.hex()[:8],
+        )
+        return {
+            "changes": [
+                [shown(change.path), str(change.what)] for change in changes[:RECORDED_CHANGES]
+            ],
+            "changed": len(changes),
+            "conflicts": [
+                [shown(item.path), shown(item.beside) if item.beside else item.reason]
+                for item in done.conflicts
+            ],
+        }

@@ -1,0 +1,234 @@
+"""The engine: a ledger, the state folded from it, the commands, and a world to perform in.
+
+Phases: verifying → folding → recovering → ready → draining; or halted, when the ledger does not
+hold or cannot be written. A halted engine performs nothing but audits and looks, and records none.
+State moves only by records that were appended, in ledger order: mutate-then-log cannot happen.
+Other shells may append to the same ledger; every decision is taken on a state that was caught up,
+and its record is appended by compare-and-swap, so a revocation cannot be overtaken.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from ledger import ConflictError, Entry, Head, ObjectStore, Record
+from os2shell.kernel import dispatch
+from os2shell.kernel.dispatch import End, Request
+from os2shell.kernel.intents import INTENTS, SESSION_OPENED
+from os2shell.kernel.invocation import Dark, Display, Invocation
+from os2shell.kernel.spool import SessionLock, Spool
+from os2shell.kernel.state import State
+from os2shell.model.command import AnyCommand, Recording
+from os2shell.model.effect import World
+from os2shell.model.errors import Denied, UnknownCommand
+from os2shell.model.fold import Fold
+from os2shell.policy.checker import admit
+from os2shell.policy.grants import MANIFEST_LOADED, POLICY
+from os2shell.policy.manifest import Manifest
+
+
+class Phase(StrEnum):
+    """Where in its life an engine is."""
+
+    VERIFYING = "verifying"
+    FOLDING = "folding"
+    RECOVERING = "recovering"
+    READY = "ready"
+    DRAINING = "draining"
+
+
+class Chronicle(Protocol):
+    """What the engine needs of a ledger; replay gives it a window onto a recorded one."""
+
+    @property
+    def head(self) -> Head:
+        """Position after the last record."""
+        ...
+
+    @property
+    def objects(self) -> ObjectStore:
+        """Where large content rests."""
+        ...
+
+    def append(self, *entries: Entry, expected: int | None = None) -> tuple[Record, ...]:
+        """Record one durable group; ``ConflictError`` if the head is not ``expected``."""
+        ...
+
+    def read(self, start: int = 0, stop: int | None = None) -> Iterator[Record]:
+        """Records from ``start``."""
+        ...
+
+    def refresh(self) -> Head:
+        """Notice what other processes appended."""
+        ...
+
+
+SESSION_RETRY_S = 0.002
+
+FOLDS: tuple[Fold[Any], ...] = (POLICY, INTENTS)
+"""The folds that the kernel itself needs."""
+
+
+def find_command(commands: Sequence[AnyCommand], name: str) -> AnyCommand:
+    """The command called ``name`` or an alias of it; raises ``UnknownCommand``."""
+    for command in commands:
+        if name == command.name or name in command.aliases:
+            return command
+    raise UnknownCommand(f"unknown command {name!r}", remedy="`os2 help` lists the commands")
+
+
+class Engine:
+    """Submits requests: admits, performs, records, folds."""
+
+    def __init__(
+        self, chronicle: Chronicle, state: State, world: World, spool: Path | None = None
+    ) -> None:
+        """Stand on ``state``, which must not be ahead of the chronicle."""
+        self.phase = Phase.VERIFYING
+        self.state = state
+        self.session = ""
+        self._chronicle = chronicle
+        self._world = world
+        self._spool = spool
+        self._lock: SessionLock | None = None
+        self._manifest: Manifest | None = None
+
+    @property
+    def objects(self) -> ObjectStore:
+        """The chronicle's object store."""
+        return self._chronicle.objects
+
+    def catch_up(self) -> None:
+        """Fold whatever was appended since, by this shell or another."""
+        if self._chronicle.refresh().size > self.state.position:
+            for record in self._chronicle.read(self.state.position):
+                self.state.apply(record)
+
+    def plan_session(self, manifest: Manifest) -> None:
+        """Open a session with the first recorded request, in the same append."""
+        self._manifest = manifest
+
+    def join_session(self, session: str) -> None:
+        """Act in a session that is already open: how replay begins."""
+        self.session = session
+        self.phase = Phase.READY
+
+    def submit(self, request: Request, display: Display | None = None) -> End:
+        """Admit, perform and record ``request``; raises ``Denied`` once the denial is recorded."""
+        if request.command.recording is Recording.LOOK:
+            return look(request, self.state_for_look(), self._world, display or Dark(), self.objects)
+        seq = self._admit(request)
+        spool = Spool(self._spool, self.session, seq) if self._spool else None
+        invocation = Invocation(
+            request.command,
+            request.identity.token,
+            self.state,
+            self._world,
+            display or Dark(),
+            spool,
+        )
+        end = dispatch.perform(request, seq, invocation, self.objects)
+        self._append(request.entry(self.session, end.kind, end.attributes))
+        if spool:
+            spool.close()
+        return end
+
+    def state_for_look(self) -> State:
+        """The state a look is checked against: the planned manifest counts already."""
+        state = self.state.copy()
+        if self._manifest and not self.session:
+            state.assume(state.position, POLICY, self._manifest)
+        return state
+
+    def record(self, build: Callable[[State], Sequence[Entry]]) -> tuple[Record, ...]:
+        """Append what ``build`` makes of the caught-up state; built anew when others came first."""
+        while True:
+            self.catch_up()
+            try:
+                entries = build(self.state)
+                if not entries:
+                    return ()
+                records = self._chronicle.append(*entries, expected=self.state.position)
+            except ConflictError:
+                continue
+            for record in records:
+                self.state.apply(record)
+            return records
+
+    def close(self) -> None:
+        """Stop taking requests and give the session up."""
+        self.phase = Phase.DRAINING
+        if self._lock:
+            self._lock.release()
+            self._lock = None
+
+    def _admit(self, request: Request) -> int:
+        denials: list[Denied] = []
+
+        def build(state: State) -> list[Entry]:
+            denials.clear()
+            opening = self._opening(request, state)
+            session = self.session
+            policy = self._manifest if opening else state.view(POLICY)
+            try:
+                admit(policy, request.identity.token, request.command.name, request.command.needs)
+            except Denied as denial:
+                denials.append(denial)
+                return [*opening, dispatch.denied(request, session, denial)]
+            return [*opening, dispatch.admitted(request, session)]
+
+        seq = self.record(build)[-1].seq
+        self._manifest = None
+        if denials:
+            raise denials[0]
+        return seq
+
+    def _opening(self, request: Request, state: State) -> list[Entry]:
+        """The records that open the session: named after their own place in the ledger."""
+        manifest = self._manifest
+        if manifest is None:
+            return []
+        loaded = state.view(POLICY)
+        changed = loaded is None or loaded.digest != manifest.digest
+        self._take_session(state.position + changed)
+        entries = [request.entry(self.session, MANIFEST_LOADED, manifest.body())] if changed else []
+        opened = request.entry(self.session, SESSION_OPENED, {"manifest": manifest.digest})
+        return [*entries, opened]
+
+    def _take_session(self, seq: int) -> None:
+        """Hold the lock of session ``s<seq>`` before it is recorded, so no boot mistakes it."""
+        name = f"s{seq}"
+        if self._spool is None or (self._lock and self.session == name):
+            self.session = name
+            return
+        if self._lock:
+            self._lock.release()
+            self._lock = None
+        while (lock := SessionLock.take(self._spool, name)) is None:
+            # Another shell is about to append this very name. If it did, ours is the next one; if
+            # it lost to a third, it lets go of the lock within a moment.
+            if self._chronicle.refresh().size > self.state.position:
+                raise ConflictError(f"session {name} was opened by another shell")
+            time.sleep(SESSION_RETRY_S)
+        self._lock = lock
+        self.session = name
+
+    def _append(self, entry: Entry) -> None:
+        records = self._chronicle.append(entry)
+        if records[0].seq == self.state.position:
+            self.state.apply(records[0])
+        else:
+            self.catch_up()
+
+
+def look(
+    request: Request, state: State, world: World, display: Display, objects: ObjectStore
+) -> End:
+    """Run a command that appends nothing; its power is checked all the same."""
+    command, identity = request.command, request.identity
+    admit(state.view(POLICY), identity.token, command.name, command.needs)
+    invocation = Invocation(command, identity.token, state, world, display)
+    return dispatch.perform(request, 0, invocation, objects)
+

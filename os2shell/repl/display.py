@@ -1,0 +1,75 @@
+"""Showing what guests write. On a terminal a guest's bytes are text to read, never orders to obey.
+
+A terminal executes control sequences: they move the cursor over what was printed, set titles,
+answer queries into the next prompt. So on a terminal everything but printable text, newline, tab
+and carriage return is shown as an escape, until ``--raw`` says otherwise. Files and pipes get the
+bytes as they are.
+"""
+
+import codecs
+import os
+import re
+import sys
+
+from os2shell.model.effect import Stream
+
+DESCRIPTORS = {Stream.STDOUT: 1, Stream.STDERR: 2}
+
+UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""C0 and C1 controls, and the marks that reorder what is read (Unicode UAX #9)."""
+
+
+def escape(text: str) -> str:
+    """``text`` with everything a terminal would execute made visible."""
+    return UNSAFE.sub(lambda found: _visible(found.group()), text)
+
+
+class TerminalDisplay:
+    """Writes guest output to our own stdout and stderr, escaped where they are terminals."""
+
+    def __init__(self) -> None:
+        """Ask once whether each stream is a terminal."""
+        self._escaped = {stream: _is_terminal(number) for stream, number in DESCRIPTORS.items()}
+        decoder = codecs.getincrementaldecoder("utf-8")
+        self._decoders = {stream: decoder("backslashreplace") for stream in DESCRIPTORS}
+        self._closed: set[Stream] = set()
+
+    def show(self, stream: Stream, chunk: bytes, *, raw: bool) -> None:
+        """Write ``chunk`` at once; a reader that went away does not end the run."""
+        if self._escaped[stream] and not raw:
+            chunk = escape(self._decoders[stream].decode(chunk)).encode()
+        self._write(stream, chunk)
+
+    def finish(self) -> None:
+        """Show what is left of a character that was cut short."""
+        for stream, decoder in self._decoders.items():
+            rest = decoder.decode(b"", final=True)
+            if rest:
+                self._write(stream, escape(rest).encode())
+
+    def _write(self, stream: Stream, data: bytes) -> None:
+        if stream in self._closed:
+            return
+        try:
+            while data:
+                data = data[os.write(DESCRIPTORS[stream], data) :]
+        except OSError:  # `os2 python … | head`: the run goes on and is recorded whole
+            self._closed.add(stream)
+
+
+def say(text: str) -> None:
+    """Write a message to stderr, as one safe line."""
+    sys.stderr.write("os2: " + escape(text).replace("\n", " ") + "\n")
+    sys.stderr.flush()
+
+
+def _visible(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"  # noqa: PLR2004 — one byte
+
+
+def _is_terminal(descriptor: int) -> bool:
+    try:
+        return os.isatty(descriptor)
+    except OSError:
+        return False

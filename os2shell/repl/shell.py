@@ -1,0 +1,133 @@
+"""The shell behind every face: words in, exit code out.
+
+It finds the command, submits it to the engine, and prints what comes: data to stdout, messages to
+stderr. The engine is opened when the first command needs it, so that looking around leaves no
+ledger behind. When the ledger cannot be opened for writing, the shell is halted: deeds are refused
+with the reason, audits run unrecorded and say so.
+"""
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+
+from os2shell.kernel.dispatch import End, Request
+from os2shell.kernel.engine import Engine, find_command
+from os2shell.kernel.invocation import Identity
+from os2shell.model.command import AnyCommand, Outcome, Recording
+from os2shell.model.errors import Os2Error, UsageError
+from os2shell.repl.display import TerminalDisplay, escape, say
+
+INTERNAL = 3
+INTERRUPTED = 130
+
+
+class Shell:
+    """Submits words for one identity."""
+
+    def __init__(
+        self,
+        commands: Sequence[AnyCommand],
+        identity: Identity,
+        open_engine: Callable[[], Engine],
+        look: Callable[[Request, TerminalDisplay], End],
+        report_defect: Callable[[BaseException], str],
+    ) -> None:
+        """``open_engine`` raises ``Os2Error`` when the ledger cannot be written."""
+        self.commands = commands
+        self._identity = identity
+        self._open_engine = open_engine
+        self._look = look
+        self._report_defect = report_defect
+        self._engine: Engine | None = None
+
+    def run(self, words: Sequence[str]) -> int:
+        """Run one command and those that follow from it; the exit code of the last, or first bad."""
+        outcome, code = self._run_one(words)
+        if outcome is None or not outcome.follow:
+            return code
+        return code or self._follow(outcome)
+
+    def close(self) -> None:
+        """Give the session up."""
+        if self._engine:
+            self._engine.close()
+
+    def _follow(self, script: Outcome) -> int:
+        """Run what ``script`` proposes, in order; the first bad exit code."""
+        first_bad = 0
+        for words in script.follow:
+            say(f"> {shlex.join(words)}")
+            _, code = self._run_one(words)
+            first_bad = first_bad or code
+            if code and not script.keep_going:
+                break
+        return first_bad
+
+    def _run_one(self, words: Sequence[str]) -> tuple[Outcome | None, int]:
+        try:
+            command = find_command(self.commands, words[0])
+            request = Request(command, command.parse(words[1:]), self._identity)
+            end = self._submit(request)
+        except Os2Error as error:
+            say(str(error))
+            return None, error.exit_code
+        except KeyboardInterrupt:
+            say("interrupted")
+            return None, INTERRUPTED
+        except Exception as error:  # noqa: BLE001 — no traceback reaches a user
+            say(self._report_defect(error))
+            return None, INTERNAL
+        return end.outcome, self._show(end)
+
+    def _submit(self, request: Request) -> End:
+        display = TerminalDisplay()
+        try:
+            if request.command.recording is Recording.LOOK:
+                return self._look(request, display)
+            try:
+                engine = self._open()
+            except Os2Error as error:
+                if request.command.recording is Recording.AUDIT:
+                    say(f"not recorded: {error}")
+                    return self._look(request, display)
+                raise
+            return engine.submit(request, display)
+        finally:
+            display.finish()
+
+    def _open(self) -> Engine:
+        if self._engine is None:
+            self._engine = self._open_engine()
+        return self._engine
+
+    def _show(self, end: End) -> int:
+        outcome = end.outcome
+        if outcome is None:
+            return self._show_failure(end)
+        if outcome.text:
+            text = escape(outcome.text) if sys.stdout.isatty() else outcome.text
+            sys.stdout.write(text if text.endswith("\n") else text + "\n")
+            sys.stdout.flush()
+        for note in outcome.notes:
+            say(note)
+        return outcome.code
+
+    def _show_failure(self, end: End) -> int:
+        match end.error:
+            case Os2Error() as error:
+                say(str(error))
+            case KeyboardInterrupt():
+                say("interrupted")
+            case None:
+                say("the command ended without an outcome")
+            case error:
+                say(self._report_defect(error))
+        return int(str(end.attributes["code"]))
+
+
+def split_line(line: str) -> list[str]:
+    """The words of ``line`` as a shell splits them; ``#`` begins a comment."""
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError as error:
+        raise UsageError(f"the line cannot be split into words: {error}") from None

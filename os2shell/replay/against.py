@@ -1,0 +1,180 @@
+"""CI's other question: does the code as it is now still give the recorded result?
+
+The recorded input is taken and every file that a recorded run did not write itself is replaced by
+the workspace's present version; files that are new are added. Where that changes nothing, the run
+is simply replayed. Where it does, the verdict is ``input_changed``, with each path and both
+digests, and the program is run on the changed input and its result compared: output, ending, and
+the files it wrote.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from ledger import Digest, Json, ObjectStore
+from os2shell.executors.guest import RunGuest
+from os2shell.executors.workspace import Change, Entry, difference, list_tree, make_tree
+from os2shell.kernel.invocation import Dark, Invocation
+from os2shell.model.capability import TokenId
+from os2shell.model.guest import EntryKind, Limits, Tier
+from os2shell.replay.compare import compare_text
+from os2shell.replay.player import Finding, Workshop, replay_run, trace_of
+from os2shell.replay.runs import RecordedRun
+from os2shell.replay.trace import Step
+from os2shell.replay.verdict import Divergence, Verdict
+
+SHOWN_PATHS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The workspace as it is now, and the paths that recorded runs wrote."""
+
+    tree: Digest
+    written: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class AgainstFinding:
+    """A finding, the inputs that changed, and whether the result is still the recorded one."""
+
+    finding: Finding
+    inputs: tuple[Change, ...]
+    same: bool
+
+    def body(self) -> Json:
+        """The changed inputs, for JSON output; cut at ``SHOWN_PATHS`` with the number said."""
+        rows: list[Json] = [
+            {
+                "path": change.path.decode("utf-8", "backslashreplace"),
+                "recorded": change.before.digest if change.before else None,
+                "present": change.after.digest if change.after else None,
+            }
+            for change in self.inputs[:SHOWN_PATHS]
+        ]
+        return {"changed": len(self.inputs), "paths": rows, "same_result": self.same}
+
+
+def written_by(runs: Sequence[RecordedRun], objects: ObjectStore) -> frozenset[bytes]:
+    """Every path that one of ``runs`` changed."""
+    paths: set[bytes] = set()
+    for run in runs:
+        found = _run_step(trace_of(run, objects))
+        if found:
+            before, after = _trees(found)
+            paths |= {change.path for change in difference(before, after, objects)}
+    return frozenset(paths)
+
+
+def replay_against(run: RecordedRun, present: Present, workshop: Workshop) -> AgainstFinding:
+    """Replay ``run`` on the workspace as it is now."""
+    found = _run_step(trace_of(run, workshop.objects))
+    if found is None:
+        return AgainstFinding(replay_run(run, workshop), (), same=False)
+    before, _ = _trees(found)
+    tree = _substitute(before, present, workshop.objects)
+    inputs = difference(before, tree, workshop.objects)
+    if not inputs:
+        finding = replay_run(run, workshop)
+        return AgainstFinding(finding, (), same=finding.verdict is Verdict.IDENTICAL)
+    divergence = _perform(run, found, tree, workshop)
+    finding = Finding(run, Verdict.INPUT_CHANGED, divergence)
+    return AgainstFinding(finding, inputs, same=divergence is None)
+
+
+def _substitute(recorded: Digest, present: Present, objects: ObjectStore) -> Digest:
+    before = list_tree(recorded, objects)
+    now = list_tree(present.tree, objects)
+    merged: dict[bytes, Entry] = {}
+    for path in {*before, *now}:
+        entry = before.get(path) if path in present.written else now.get(path)
+        if entry is not None:
+            merged[path] = entry
+    return make_tree(merged, objects)
+
+
+def _perform(
+    run: RecordedRun, step: Step, tree: Digest, workshop: Workshop
+) -> Divergence | None:
+    """Run the recorded question on ``tree``; the first difference of its result, or None."""
+    effect = replace(_effect(cast("dict[str, Json]", step.question)), tree=tree)
+    command = next(item for item in workshop.commands if item.name == run.command)
+    world = _Answers(step.nested, workshop)
+    invocation = Invocation(command, TokenId(run.admitted.token), run.state, world, Dark())
+    answer = cast("dict[str, dict[str, Json]]", workshop.pure.perform(effect, invocation))
+    recorded = cast("dict[str, dict[str, Json]]", step.answer)["result"]
+    result = answer["result"]
+    for stream in ("stdout", "stderr"):
+        text = compare_text(stream, recorded[stream], result[stream], workshop.objects)
+        if text:
+            return _divergence(text.what, text.expected, text.got)
+    for part in ("code", "cause"):
+        if recorded[part] != result[part]:
+            return _divergence(f"the exit {part}", str(recorded[part]), str(result[part]))
+    one = _writes(*_trees(step), workshop.objects)
+    other = _writes(tree, Digest(cast("bytes", result["tree"])), workshop.objects)
+    for path in sorted({*one, *other}):
+        if one.get(path) != other.get(path):
+            name = path.decode("utf-8", "backslashreplace")
+            return _divergence(f"the file {name}", _hex(one.get(path)), _hex(other.get(path)))
+    return None
+
+
+class _Answers:
+    """Answers the program's own requests from the recording, in order, whatever their sizes."""
+
+    def __init__(self, steps: tuple[Step, ...], workshop: Workshop) -> None:
+        self._pending = b"".join(cast("bytes", step.answer) for step in steps)
+
+    def perform(self, effect: object, _transcript: object) -> Json:
+        size = int(str(getattr(effect, "size", 0)))
+        chunk, self._pending = self._pending[:size], self._pending[size:]
+        return chunk
+
+
+def _run_step(steps: tuple[Step, ...]) -> Step | None:
+    return next((step for step in steps if step.kind == RunGuest.kind), None)
+
+
+def _trees(step: Step) -> tuple[Digest, Digest]:
+    question = cast("Mapping[str, Json]", step.question)
+    answer = cast("Mapping[str, Mapping[str, Json]]", step.answer)
+    return (
+        Digest(cast("bytes", question["tree"])),
+        Digest(cast("bytes", answer["result"]["tree"])),
+    )
+
+
+def _writes(before: Digest, after: Digest, objects: ObjectStore) -> dict[bytes, bytes | None]:
+    return {
+        change.path: change.after.digest if change.after else None
+        for change in difference(before, after, objects)
+    }
+
+
+def _effect(question: dict[str, Json]) -> RunGuest:
+    limits = cast("dict[str, int]", question["limits"])
+    return RunGuest(
+        program=str(question["program"]),
+        tier=Tier(str(question["tier"])),
+        entry=EntryKind(str(question["entry"])),
+        target=str(question["target"]),
+        arguments=tuple(cast("list[str]", question["arguments"])),
+        tree=Digest(cast("bytes", question["tree"])),
+        seed=cast("bytes", question["seed"]),
+        clock_start_ns=cast("int", question["clock_start_ns"]),
+        limits=Limits(**limits),
+        imports=tuple(cast("list[str]", question["imports"])),
+        layers=tuple(cast("list[str]", question["layers"])),
+        raw=bool(question["raw"]),
+    )
+
+
+def _divergence(what: str, expected: str, got: str) -> Divergence:
+    return Divergence(
+        0, RunGuest.kind, what, expected, got, "none", "the inputs listed beside it changed"
+    )
+
+
+def _hex(digest: bytes | None) -> str:
+    return digest.hex() if digest else "absent"

@@ -1,0 +1,91 @@
+"""The player: submits a recorded invocation to a fresh engine and says how it came out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ledger import Digest, Head, Json, LedgerError, ObjectStore, decode
+from os2shell.kernel.dispatch import Request
+from os2shell.kernel.engine import Engine, find_command
+from os2shell.kernel.intents import FINISHED, INTERRUPTED
+from os2shell.kernel.invocation import Identity
+from os2shell.model.arguments import from_json
+from os2shell.model.capability import TokenId
+from os2shell.model.command import AnyCommand
+from os2shell.model.content import fetch
+from os2shell.model.effect import World
+from os2shell.model.errors import Broken, Os2Error, UnknownCommand, Unreadable
+from os2shell.replay.runs import RecordedRun
+from os2shell.replay.trace import Step, TraceWorld, steps_of
+from os2shell.replay.verdict import Divergence, ReplayImpossible, ReplayStopped, Verdict
+from os2shell.replay.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What every replay needs: commands, something that performs pure effects, and objects.
+
+    ``objects`` reads what was recorded and keeps what a replay makes apart from it. ``image``
+    names the interpreter image of this machine.
+    """
+
+    commands: Sequence[AnyCommand]
+    pure: World
+    image: Callable[[], Digest]
+    objects: ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one run came out."""
+
+    run: RecordedRun
+    verdict: Verdict
+    divergence: Divergence | None = None
+
+
+def replay_run(run: RecordedRun, workshop: Workshop) -> Finding:
+    """Perform ``run`` again; raises only what is the machine's failure, not the record's."""
+    try:
+        return _replay(run, workshop)
+    except ReplayStopped as stopped:
+        return Finding(run, stopped.verdict, stopped.divergence)
+    except ReplayImpossible as impossible:
+        raise impossible.reason from None
+    except (Broken, LedgerError) as error:
+        return _finding(run, Verdict.TAMPERED, "an object of the recording", str(error))
+    except (UnknownCommand, Unreadable) as error:
+        return _finding(run, Verdict.UNSUPPORTED, "a recording of another version", str(error))
+
+
+def trace_of(run: RecordedRun, objects: ObjectStore) -> tuple[Step, ...]:
+    """The recorded steps of ``run``; raises ``Broken`` or ``LedgerError`` where they do not hold."""
+    return steps_of(decode(fetch(objects, run.ended.attributes["trace"])))
+
+
+def _replay(run: RecordedRun, workshop: Workshop) -> Finding:
+    if run.ended.kind == INTERRUPTED:
+        found = "the shell died before the run ended"
+        return _finding(run, Verdict.RECORDED_ONLY, "an interrupted run", found)
+    command = find_command(workshop.commands, run.command)
+    world = TraceWorld(
+        trace_of(run, workshop.objects), workshop.pure, workshop.image, workshop.objects
+    )
+    head = Head(run.admitted.seq, run.admitted.digest, b"")
+    engine = Engine(
+        Window(head, (run.admitted, run.ended), workshop.objects), run.state.copy(), world
+    )
+    engine.join_session(run.admitted.session)
+    identity = Identity(run.admitted.actor, TokenId(run.admitted.token))
+    request = Request(command, from_json(command.arguments, run.arguments), identity)
+    end = engine.submit(request)
+    if end.error is not None and not isinstance(end.error, Os2Error):
+        raise end.error
+    world.finish()
+    return Finding(run, Verdict.IDENTICAL)
+
+
+def _finding(run: RecordedRun, verdict: Verdict, what: str, found: str) -> Finding:
+    divergence = Divergence(
+        0, run.ended.kind, what, FINISHED, found, "none", "nothing was performed"
+    )
+    return Finding(run, verdict, divergence)

@@ -1,0 +1,66 @@
+"""Which recorded runs there are to replay, each with the state in which it was admitted."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ledger import Json, Record
+from os2shell.kernel.intents import ADMITTED, ENDED, SESSION_OPENED
+from os2shell.kernel.state import State
+
+PROGRAMS = frozenset({"python", "pyvm"})
+"""Commands whose invocations are runs of Python; only these are performed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """One admitted run with its end, and the state its command saw."""
+
+    admitted: Record
+    ended: Record
+    state: State
+
+    @property
+    def command(self) -> str:
+        """The command's name."""
+        return str(self.admitted.attributes["command"])
+
+    @property
+    def arguments(self) -> Json:
+        """The recorded arguments."""
+        return self.admitted.attributes["arguments"]
+
+
+def recorded_runs(records: Iterable[Record], state: State) -> Iterator[RecordedRun]:
+    """Every run of Python among ``records`` that has ended, in the order of their ends.
+
+    ``records`` come in ledger order, but need not be contiguous (a bundle carries a selection);
+    ``state`` is moved along.
+    """
+    open_runs: dict[int, tuple[Record, State]] = {}
+    for record in records:
+        state.position = record.seq
+        if record.kind == ADMITTED and record.attributes.get("command") in PROGRAMS:
+            open_runs[record.seq] = (record, state.copy())
+        elif record.kind in ENDED:
+            begun = open_runs.pop(_admission(record), None)
+            if begun:
+                yield RecordedRun(begun[0], record, begun[1])
+        state.apply(record)
+
+
+def newest_session(records: Iterable[Record]) -> str | None:
+    """The session of the last run of Python, or None."""
+    newest = None
+    for record in records:
+        if record.kind == ADMITTED and record.attributes.get("command") in PROGRAMS:
+            newest = record.session
+    return newest
+
+
+def sessions(records: Iterable[Record]) -> set[str]:
+    """The names of all sessions that were opened."""
+    return {record.session for record in records if record.kind == SESSION_OPENED}
+
+
+def _admission(ended: Record) -> int:
+    return int(str(ended.attributes["admitted"]))

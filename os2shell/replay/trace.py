@@ -1,0 +1,158 @@
+"""The trace world: answers effects from what was recorded, and performs the pure ones again.
+
+Matching is strict: the next step must be the very question that was recorded, in its place. A
+different question, a missing one and a superfluous one each end the replay at once.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from ledger import Digest, Json, ObjectStore, encode
+from os2shell.model.effect import Determinism, Effect, Transcript, World
+from os2shell.model.errors import CannotStart
+from os2shell.replay.compare import compare_results, shown
+from os2shell.replay.verdict import Divergence, ReplayImpossible, ReplayStopped, Verdict
+
+REPEATABLE_LIMITS = frozenset({"limit.output"})
+"""Limits that fall at the same byte every time; the others depend on the machine's pace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One question and its answer, with the questions asked meanwhile."""
+
+    kind: str
+    question: Json
+    answer: Json
+    nested: tuple["Step", ...]
+
+    @classmethod
+    def of(cls, body: Json) -> "Step":
+        """Read a recorded step."""
+        kind, question, answer, nested = cast("list[Json]", body)
+        return cls(str(kind), question, answer, steps_of(nested))
+
+
+def steps_of(body: Json) -> tuple[Step, ...]:
+    """Read a recorded list of steps."""
+    return tuple(Step.of(item) for item in cast("list[Json]", body))
+
+
+class TraceWorld:
+    """Answers from ``steps``; ``pure`` performs again what can be."""
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        pure: World,
+        image: Callable[[], Digest],
+        objects: ObjectStore,
+    ) -> None:
+        """Begin before the first step; ``image`` names the interpreter image of this machine."""
+        self._level: list[Step] = list(steps)
+        self._matched = 0
+        self._last = "none"
+        self._pure = pure
+        self._image = image
+        self._objects = objects
+
+    def perform(self, effect: Effect, transcript: Transcript) -> Json:
+        """Give the recorded answer to the recorded question."""
+        step = self._next(effect)
+        if effect.determinism is Determinism.PURE:
+            self._again(effect, step, transcript)
+        self._matched += 1
+        self._last = f"{step.kind} {shown(step.question)}"
+        return step.answer
+
+    def finish(self) -> None:
+        """The command is done: nothing recorded may be left unasked."""
+        if self._level:
+            self._stop(
+                self._level[0].kind,
+                "a recorded question was not asked",
+                shown(self._level[0].question),
+                "the end of the command",
+            )
+
+    def _next(self, effect: Effect) -> Step:
+        question = effect.body()
+        if not self._level:
+            self._stop(
+                effect.kind, "a question that was not recorded", "no more questions", shown(question)
+            )
+        step = self._level.pop(0)
+        if step.kind != effect.kind or encode(step.question) != encode(question):
+            expected = f"{step.kind} {shown(step.question)}"
+            self._stop(
+                effect.kind, "another question", expected, f"{effect.kind} {shown(question)}"
+            )
+        return step
+
+    def _again(self, effect: Effect, step: Step, transcript: Transcript) -> None:
+        recorded = cast("dict[str, dict[str, Json]]", step.answer)
+        self._refuse_unrepeatable(step.kind, str(recorded["result"]["cause"]))
+        self._same_image(step.kind, cast("bytes", recorded["achieved"]["image"]))
+        outer, self._level = self._level, list(step.nested)
+        answer = self._performed(effect, transcript)
+        left, self._level = self._level, outer
+        difference = compare_results(recorded["result"], answer["result"], self._objects)
+        if difference:
+            self._stop(
+                step.kind, difference.what, difference.expected, difference.got, difference.cause
+            )
+        if left:
+            self._stop(
+                left[0].kind,
+                "the program asked less than was recorded",
+                shown(left[0].question),
+                "the end of the program",
+            )
+
+    def _performed(self, effect: Effect, transcript: Transcript) -> dict[str, dict[str, Json]]:
+        try:
+            answer = cast("dict[str, dict[str, Json]]", self._pure.perform(effect, transcript))
+        except (CannotStart, KeyboardInterrupt) as error:
+            raise ReplayImpossible(error) from error
+        if answer["result"]["cause"] == "interrupted":
+            raise ReplayImpossible(KeyboardInterrupt())
+        return answer
+
+    def _refuse_unrepeatable(self, kind: str, cause: str) -> None:
+        ended_by_pace = cause.startswith("limit.") and cause not in REPEATABLE_LIMITS
+        if ended_by_pace or cause in {"interrupted", "protocol"}:
+            self._stop(
+                kind,
+                f"the run was ended by {cause}",
+                "a run that ended by itself",
+                cause,
+                "when it was ended depended on the machine's pace, which no replay repeats",
+                verdict=Verdict.RECORDED_ONLY,
+            )
+
+    def _same_image(self, kind: str, recorded: bytes) -> None:
+        present = self._image()
+        if present != recorded:
+            self._stop(
+                kind,
+                "another interpreter image",
+                recorded.hex(),
+                present.hex(),
+                "the Python, its libraries or the guest runtime are not those of the recording",
+                verdict=Verdict.ENGINE_MISMATCH,
+            )
+
+    def _stop(  # noqa: PLR0913 — the fields of one report
+        self,
+        kind: str,
+        what: str,
+        expected: str,
+        got: str,
+        cause: str = "the command or the program behaves otherwise than when it was recorded",
+        *,
+        verdict: Verdict = Verdict.DIVERGED,
+    ) -> None:
+        raise ReplayStopped(
+            verdict, Divergence(self._matched, kind, what, expected, got, self._last, cause)
+        )

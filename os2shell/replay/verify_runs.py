@@ -1,0 +1,151 @@
+"""``replay.verify``: the third question back. Recorded runs are performed again and compared.
+
+The source is this workspace's ledger or an evidence bundle; both give records and objects, and
+neither is written to: what a replay makes lives in memory beside what was recorded.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from ledger import Digest, Json, MemoryObjects, ObjectStore, OverlayObjects, Record
+from os2shell.kernel.state import State
+from os2shell.model.capability import Capability
+from os2shell.model.command import AnyCommand
+from os2shell.model.effect import Determinism, Transcript, World
+from os2shell.model.errors import NothingToVerify
+from os2shell.model.fold import Fold
+from os2shell.replay.against import AgainstFinding, Present, replay_against, written_by
+from os2shell.replay.player import Finding, Workshop, replay_run
+from os2shell.replay.runs import RecordedRun, newest_session, recorded_runs, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyRuns:
+    """Ask for recorded runs to be performed again.
+
+    ``limit`` takes the newest N, ``session`` one session (``last`` is the newest with a run),
+    ``seq`` one run by its admission. ``bundle`` reads an evidence file instead of the ledger.
+    ``against_workspace`` puts the workspace's present files in. ``stop_early`` ends at the first
+    run that is not identical. The answer is a list of rows, see ``row``.
+    """
+
+    kind: ClassVar[str] = "replay.verify"
+    needs: ClassVar[Capability] = Capability.PROCESS_SPAWN
+    determinism: ClassVar[Determinism] = Determinism.RECORDED
+    limit: int | None = None
+    session: str | None = None
+    bundle: str | None = None
+    against_workspace: bool = False
+    stop_early: bool = False
+
+    def body(self) -> Json:
+        """The selection."""
+        return {
+            "limit": self.limit,
+            "session": self.session,
+            "bundle": self.bundle,
+            "against_workspace": self.against_workspace,
+            "stop_early": self.stop_early,
+        }
+
+    def scope(self) -> str:
+        """Each run's own program was granted when it was recorded; replay writes nothing."""
+        return ""
+
+
+class Source(Protocol):
+    """Where recorded runs come from."""
+
+    @property
+    def objects(self) -> ObjectStore:
+        """The recorded content."""
+        ...
+
+    def records(self) -> Iterator[Record]:
+        """The records, in ledger order; may be read more than once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What ``__main__`` hands to the verifier: how to reach sources and how to perform."""
+
+    commands: Callable[[], Sequence[AnyCommand]]
+    folds: tuple[Fold[Any], ...]
+    open_ledger: Callable[[], Source]
+    open_bundle: Callable[[Path], Source]
+    pure: Callable[[ObjectStore], World]
+    image: Callable[[], Digest]
+    present_tree: Callable[[ObjectStore], Digest]
+
+
+class RunVerifier:
+    """Performs ``VerifyRuns``."""
+
+    def __init__(self, means: Means) -> None:
+        """Reach for nothing yet."""
+        self._means = means
+
+    def perform(self, effect: VerifyRuns, _transcript: Transcript) -> Json:
+        """Replay what was selected, in ledger order."""
+        means = self._means
+        source = means.open_bundle(Path(effect.bundle)) if effect.bundle else means.open_ledger()
+        objects = OverlayObjects(MemoryObjects(), source.objects)
+        workshop = Workshop(means.commands(), means.pure(objects), means.image, objects)
+        runs = self._select(effect, source)
+        present = None
+        if effect.against_workspace:
+            every = tuple(recorded_runs(source.records(), State(means.folds)))
+            present = Present(means.present_tree(objects), written_by(every, objects))
+        rows: list[Json] = []
+        for run in runs:
+            found = _replay(run, present, workshop)
+            rows.append(row(found))
+            if effect.stop_early and not found.same:
+                break
+        return rows
+
+    def _select(self, effect: VerifyRuns, source: Source) -> Sequence[RecordedRun]:
+        session = effect.session
+        if session == "last":
+            session = newest_session(source.records())
+        elif session is not None and session not in sessions(source.records()):
+            raise NothingToVerify(
+                f"no session {session!r} in the ledger",
+                remedy="`os2 ledger log --kind session.opened` lists them",
+            )
+        chosen = (
+            run
+            for run in recorded_runs(source.records(), State(self._means.folds))
+            if session in {None, run.admitted.session}
+        )
+        return tuple(deque(chosen, effect.limit))
+
+
+def row(found: AgainstFinding) -> Json:
+    """One run's line in the answer."""
+    finding = found.finding
+    body: dict[str, Json] = {
+        "session": finding.run.admitted.session,
+        "seq": finding.run.admitted.seq,
+        "command": finding.run.command,
+        "arguments": finding.run.arguments,
+        "tier": "restricted" if finding.run.command == "pyvm" else "native",
+        "verdict": str(finding.verdict),
+        "same": found.same,
+    }
+    if finding.divergence:
+        body["divergence"] = finding.divergence.body()
+    if found.inputs:
+        body["inputs"] = found.body()
+    return body
+
+
+def _replay(run: RecordedRun, present: Present | None, workshop: Workshop) -> AgainstFinding:
+    if present is not None:
+        return replay_against(run, present, workshop)
+    finding: Finding = replay_run(run, workshop)
+    return AgainstFinding(finding, (), same=finding.divergence is None)

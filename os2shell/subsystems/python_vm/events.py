@@ -1,0 +1,98 @@
+"""What a run of Python leaves in the ledger, beside its trace. Sizes in bytes, times in ns."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ledger import Json
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxCreated:
+    """A sandbox stood: from which image, with which isolation layers really active."""
+
+    kind: ClassVar[str] = "python_vm_sandbox_created"
+    tier: str
+    image: bytes
+    interpreter: str
+    layers: tuple[str, ...]
+
+    def body(self) -> Json:
+        """The canonical content."""
+        return {
+            "tier": self.tier,
+            "image": self.image,
+            "interpreter": self.interpreter,
+            "layers": list(self.layers),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A program was started on a workspace tree, in a world given by seed and clock."""
+
+    kind: ClassVar[str] = "python_vm_start"
+    entry: str
+    target: str
+    arguments: tuple[str, ...]
+    tree: bytes
+    seed: bytes
+    clock_start_ns: int
+
+    def body(self) -> Json:
+        """The canonical content."""
+        return {
+            "entry": self.entry,
+            "target": self.target,
+            "arguments": list(self.arguments),
+            "tree": self.tree,
+            "seed": self.seed,
+            "clock_start_ns": self.clock_start_ns,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """What the program wrote to one of its streams, as content."""
+
+    kind: ClassVar[str] = "python_vm_stream"
+    stream: str
+    content: Json
+
+    def body(self) -> Json:
+        """The canonical content."""
+        return {"stream": self.stream, "content": self.content}
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """How the program ended, and the workspace tree it left."""
+
+    kind: ClassVar[str] = "python_vm_complete"
+    code: int
+    cause: str
+    tree: bytes
+    changes: Json
+
+    def body(self) -> Json:
+        """The canonical content; ``changes`` are ``[path, what]`` rows, cut at a named limit."""
+        return {
+            "code": self.code,
+            "cause": self.cause,
+            "tree": self.tree,
+            "changes": self.changes,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxReleased:
+    """The sandbox is gone, and what the run used of the machine."""
+
+    kind: ClassVar[str] = "python_vm_sandbox_released"
+    usage: Json
+
+    def body(self) -> Json:
+        """The canonical content."""
+        return {"usage": self.usage}
+
+
+EVENTS = (SandboxCreated, Started, Streamed, Completed, SandboxReleased)

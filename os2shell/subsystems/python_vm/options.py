@@ -1,0 +1,89 @@
+"""The options of ``python`` and ``pyvm``: words to frozen arguments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from os2shell.model.errors import UsageError
+from os2shell.model.guest import EntryKind
+
+SECOND_NS = 1_000_000_000
+SEED_LIMIT = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """A program to run and the world to run it in.
+
+    ``seed`` None draws one. ``clock_ns`` None means: the machine's clock, or, under a given seed
+    and without ``clock_now``, an instant that the seed decides.
+    """
+
+    entry: EntryKind
+    target: str
+    arguments: tuple[str, ...]
+    seed: int | None = None
+    clock_ns: int | None = None
+    clock_now: bool = False
+    raw: bool = False
+
+
+def parse_run(words: Sequence[str], entries: dict[str, EntryKind], usage: str) -> RunOptions:
+    """Read options, then the program, then its arguments, which are nobody else's business.
+
+    ``entries`` maps the flags that name a program (``-c``, ``-m``, ``--eval``) to its kind.
+    """
+    world = RunOptions(EntryKind.SCRIPT, "", ())
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if word in entries:
+            target = _value(word, rest, usage)
+            return replace(world, entry=entries[word], target=target, arguments=tuple(rest))
+        match word:
+            case "--seed":
+                world = replace(world, seed=_seed(_value(word, rest, usage)))
+            case "--clock":
+                world = _clock(world, _value(word, rest, usage))
+            case "--raw":
+                world = replace(world, raw=True)
+            case "--":
+                script = _value(word, rest, usage)
+                return replace(world, target=script, arguments=tuple(rest))
+            case _ if word.startswith("-"):
+                known = ", ".join([*entries, "--seed", "--clock", "--raw"])
+                raise UsageError(f"unknown option {word}", expected=f"one of {known}", remedy=usage)
+            case _:
+                return replace(world, target=word, arguments=tuple(rest))
+    raise UsageError("no program given", expected=f"{', '.join(entries)} or a script", remedy=usage)
+
+
+def _value(flag: str, rest: list[str], usage: str) -> str:
+    if not rest:
+        raise UsageError(f"{flag} needs a value", remedy=usage)
+    return rest.pop(0)
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) >= SEED_LIMIT:
+        raise UsageError(f"--seed {text!r}", expected="a whole number from 0 to 2**64 - 1")
+    return int(text)
+
+
+def _clock(world: RunOptions, text: str) -> RunOptions:
+    if text == "now":
+        return replace(world, clock_now=True, clock_ns=None)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"--clock {text!r}", expected="now or an ISO 8601 instant such as 2026-01-31T12:00:00Z"
+        ) from None
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    elapsed = instant - datetime(1970, 1, 1, tzinfo=UTC)
+    whole_seconds = elapsed.days * 86_400 + elapsed.seconds
+    if whole_seconds < 0:
+        raise UsageError(f"--clock {text!r}", expected="an instant from 1970 on")
+    nanoseconds = whole_seconds * SECOND_NS + elapsed.microseconds * 1000
+    return replace(world, clock_ns=nanoseconds, clock_now=False)

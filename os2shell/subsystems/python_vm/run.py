@@ -1,0 +1,184 @@
+"""The procedure of every Python command: capture, draw a world, run, write back.
+
+The order of effects is the order of the trace. Only the run itself is pure, so replay performs it
+again; everything before it is answered from the trace, everything after it follows from its answer.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+from ledger import Digest, Json, digest
+from os2shell.executors.capture import CaptureWorkspace
+from os2shell.executors.clock import ReadClock
+from os2shell.executors.entropy import DrawEntropy
+from os2shell.executors.guest import RunGuest
+from os2shell.executors.writeback import WriteBack
+from os2shell.model.capability import Capability
+from os2shell.model.command import Context, Outcome
+from os2shell.model.errors import Broken, UsageError
+from os2shell.model.guest import EntryKind, Tier
+from os2shell.policy.grants import POLICY
+from os2shell.policy.manifest import Manifest
+from os2shell.subsystems.python_vm.events import (
+    Completed,
+    SandboxCreated,
+    SandboxReleased,
+    Started,
+    Streamed,
+)
+from os2shell.subsystems.python_vm.options import SECOND_NS, RunOptions
+
+NEEDS = frozenset(
+    {
+        Capability.PROCESS_SPAWN,
+        Capability.FS_READ,
+        Capability.CLOCK_READ,
+        Capability.ENTROPY_DRAW,
+        Capability.TERMINAL_READ,
+    }
+)
+MAY = frozenset({Capability.FS_WRITE})
+
+SEED_BYTES = 32
+SEEDED_EPOCH_NS = 1_704_067_200 * SECOND_NS  # 2024-01-01T00:00:00Z
+SEEDED_SPAN_SECONDS = 366 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class GuestAnswer:
+    """The answer of a run, with its parts named."""
+
+    result: dict[str, Json]
+    achieved: dict[str, Json]
+    usage: Json
+
+    @classmethod
+    def of(cls, answer: Json) -> "GuestAnswer":
+        """Take an executor's answer apart."""
+        match answer:
+            case {"result": dict(result), "achieved": dict(achieved), "usage": usage}:
+                return cls(result, achieved, usage)
+            case _:
+                raise Broken("a run's answer has no known form")
+
+
+def run_python(options: RunOptions, program: str, tier: Tier, context: Context) -> Outcome:
+    """Run ``options`` as ``program`` (the command's name) in ``tier``; the outcome carries all."""
+    manifest = context.view(POLICY)
+    assert manifest is not None, "admission precedes every run"
+    before = _capture(options, context)
+    effect = RunGuest(
+        program=program,
+        tier=tier,
+        entry=options.entry,
+        target=options.target,
+        arguments=options.arguments,
+        tree=before,
+        seed=_seed(options, context),
+        clock_start_ns=_clock_start(options, context),
+        limits=manifest.limits,
+        imports=manifest.restricted_imports if tier is Tier.RESTRICTED else (),
+        layers=manifest.required_layers,
+        raw=options.raw,
+    )
+    answer = GuestAnswer.of(context.perform(effect))
+    changes, notes = _write_back(before, answer, manifest, context)
+    return Outcome(
+        notes=notes,
+        code=int(str(answer.result["code"])),
+        cause=str(answer.result["cause"]),
+        events=(
+            SandboxCreated(
+                tier,
+                cast("bytes", answer.achieved["image"]),
+                str(answer.achieved["interpreter"]),
+                tuple(str(layer) for layer in cast("list[Json]", answer.achieved["layers"])),
+            ),
+            Started(
+                options.entry,
+                options.target,
+                options.arguments,
+                before,
+                effect.seed,
+                effect.clock_start_ns,
+            ),
+            Streamed("stdout", answer.result["stdout"]),
+            Streamed("stderr", answer.result["stderr"]),
+            Completed(
+                int(str(answer.result["code"])),
+                str(answer.result["cause"]),
+                cast("bytes", answer.result["tree"]),
+                changes,
+            ),
+            SandboxReleased(answer.usage),
+        ),
+    )
+
+
+def _capture(options: RunOptions, context: Context) -> Digest:
+    script = options.target if options.entry is EntryKind.SCRIPT else None
+    match context.perform(CaptureWorkspace(script)):
+        case {"tree": bytes(tree), "wanted": "file" | None}:
+            return Digest(tree)
+        case {"wanted": str(found)}:
+            raise UsageError(
+                f"{options.target} {_SCRIPT_FOUND[found]}",
+                expected="a Python script inside the workspace",
+            )
+        case _:
+            raise Broken("a capture's answer has no known form")
+
+
+_SCRIPT_FOUND = {
+    "missing": "does not exist in the workspace",
+    "folder": "is a folder (a package is run with -m)",
+    "ignored": "is left out by .os2ignore or the default rules, so no program can see it",
+    "outside": "lies outside the workspace",
+    "other": "is neither a file nor a folder",
+}
+
+
+def _seed(options: RunOptions, context: Context) -> bytes:
+    if options.seed is None:
+        return cast("bytes", context.perform(DrawEntropy(SEED_BYTES)))
+    return digest(b"os2 seed " + str(options.seed).encode())
+
+
+def _clock_start(options: RunOptions, context: Context) -> int:
+    if options.clock_ns is not None:
+        return options.clock_ns
+    if options.seed is None or options.clock_now:
+        return cast("int", context.perform(ReadClock()))
+    spread = int.from_bytes(digest(b"os2 clock " + str(options.seed).encode())[:8], "big")
+    return SEEDED_EPOCH_NS + spread % SEEDED_SPAN_SECONDS * SECOND_NS
+
+
+def _write_back(
+    before: Digest, answer: GuestAnswer, manifest: Manifest, context: Context
+) -> tuple[Json, tuple[str, ...]]:
+    """Bring the changed files back where the token may; the changes and what to tell."""
+    after = cast("bytes", answer.result["tree"])
+    notes = [f"the run was ended: {answer.result['cause']}"] if _ended(answer) else []
+    notes += [f"not kept: {note}" for note in cast("list[str]", answer.result["skipped"])]
+    if after == before:
+        return [], tuple(notes)
+    if not context.allows(Capability.FS_WRITE):
+        notes.append(
+            f"the workspace was not changed: manifest {manifest.name} does not grant fs.write; "
+            "what the program wrote is in the ledger"
+        )
+        return [], tuple(notes)
+    match context.perform(WriteBack(before, Digest(after))):
+        case {"changes": changes, "conflicts": list(conflicts)}:
+            notes += [
+                f"{path} was changed in the workspace while the program ran; yours is kept, "
+                f"the program's is {kept}"
+                for path, kept in cast("list[list[str]]", conflicts)
+            ]
+            return changes, tuple(notes)
+        case _:
+            raise Broken("a write-back's answer has no known form")
+
+
+def _ended(answer: GuestAnswer) -> bool:
+    return str(answer.result["cause"]).startswith(("limit.", "protocol"))
