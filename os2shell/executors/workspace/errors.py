@@ -29,7 +29,7 @@ class WorkspaceError(Os2Error):
     """Base of what can go wrong between a workspace and its tree."""
 
 
-class CannotCapture(WorkspaceError):
+class CannotCapture(WorkspaceError):  # noqa: N818 — named for what happened
     """The workspace cannot be recorded as it is; nothing was run on it."""
 
     exit_code: ClassVar[int] = 125
@@ -77,13 +77,13 @@ class TooLarge(CannotCapture):
         self.path = path
 
 
-class IgnoreInvalid(WorkspaceError):
+class IgnoreInvalid(WorkspaceError):  # noqa: N818 — named for what happened
     """``.os2ignore`` has a line that is no pattern."""
 
     exit_code: ClassVar[int] = 2
 
 
-class TreeInvalid(WorkspaceError):
+class TreeInvalid(WorkspaceError):  # noqa: N818 — named for what happened
     """An object that should be a tree is none, or names what no tree may hold."""
 
     exit_code: ClassVar[int] = 1
@@ -97,7 +97,7 @@ class TreeInvalid(WorkspaceError):
         )
 
 
-class CannotPopulate(WorkspaceError):
+class CannotPopulate(WorkspaceError):  # noqa: N818 — named for what happened
     """The folder that the guest will see cannot be filled."""
 
     exit_code: ClassVar[int] = 125
@@ -112,7 +112,7 @@ class CannotPopulate(WorkspaceError):
         self.path = path
 
 
-class CannotApply(WorkspaceError):
+class CannotApply(WorkspaceError):  # noqa: N818 — named for what happened
     """Results cannot be brought back; ``written`` lists the paths that already were."""
 
     exit_code: ClassVar[int] = 4

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from ledger import Digest, Json, decode, digest, encode
+from ledger import Digest, Json, LedgerError, decode, digest, encode
 
 INDEX_FORM = "os2.index/1"
 DIGEST_BYTES = 32
@@ -145,7 +145,11 @@ def load_index(path: Path) -> Index:
     body = data[DIGEST_BYTES:]
     if digest(body) != data[:DIGEST_BYTES]:
         return Index()
-    match decode(body):
+    try:
+        value = decode(body)
+    except LedgerError:
+        return Index()
+    match value:
         case [str(form), int(clean_before_ns), list(rows)] if form == INDEX_FORM:
             folders = dict(map(_folder, rows))
         case _:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
-from ledger import Digest, Json, ObjectStore, decode, encode
+from ledger import Digest, Json, LedgerError, ObjectStore, decode, digest, encode
 from os2shell.executors.workspace.errors import TreeInvalid
 
 TREE_FORM = "os2.tree/1"
@@ -45,9 +45,8 @@ class Entry(NamedTuple):
 
     @property
     def digest(self) -> Digest:
-        """The object with the file's bytes or the folder's tree; a link has none."""
-        assert self.kind is not Kind.LINK
-        return Digest(self.content)
+        """The object with the file's bytes or the folder's tree; a link's is of its target."""
+        return digest(self.content) if self.kind is Kind.LINK else Digest(self.content)
 
 
 def encode_tree(entries: Iterable[Entry]) -> bytes:
@@ -60,7 +59,11 @@ def encode_tree(entries: Iterable[Entry]) -> bytes:
 
 def decode_tree(data: bytes) -> tuple[Entry, ...]:
     """Entries in order of their names; raises ``TreeInvalid`` for anything no capture writes."""
-    match decode(data):
+    try:
+        value = decode(data)
+    except LedgerError:
+        raise TreeInvalid("bytes that are not canonical") from None
+    match value:
         case [str(form), list(rows)] if form == TREE_FORM:
             entries = tuple(_entry(row) for row in rows)
         case _:
