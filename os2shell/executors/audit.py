@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from ledger import Json, PublicKey, verify
+from ledger import Json, LedgerError, PublicKey, UnreadableError, read_bundle, verify
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
+from os2shell.model.errors import Os2Error
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,11 @@ class AuditLedger:
     kind: ClassVar[str] = "ledger.audit"
     needs: ClassVar[Capability] = Capability.LEDGER_READ
     determinism: ClassVar[Determinism] = Determinism.RECORDED
+    bundle: str | None = None
 
     def body(self) -> Json:
-        """Nothing to choose."""
-        return None
+        """The evidence file, or None for the workspace's ledger."""
+        return {"bundle": self.bundle}
 
     def scope(self) -> str:
         """The whole ledger."""
@@ -39,9 +41,15 @@ class Auditor:
         self._folder = folder
         self._trusted_key = trusted_key
 
-    def perform(self, _effect: AuditLedger, _transcript: Transcript) -> Json:
+    def perform(self, effect: AuditLedger, _transcript: Transcript) -> Json:
         """Read every byte of it."""
-        found = verify(self._folder, self._trusted_key(), objects=True)
+        if effect.bundle:
+            return _audit_bundle(Path(effect.bundle))
+        try:
+            key = self._trusted_key()
+        except Os2Error:
+            key = None  # verification itself says what is wrong, and where
+        found = verify(self._folder, key, objects=True)
         first_bad: Json = None
         if found.first_bad:
             first_bad = {"seq": found.first_bad.seq, "reason": found.first_bad.reason}
@@ -52,4 +60,28 @@ class Auditor:
             "signer": found.signer,
             "trusted": found.trusted,
             "first_bad": first_bad,
+        }
+
+
+def _audit_bundle(path: Path) -> Json:
+    try:
+        with read_bundle(path) as bundle:
+            return {
+                "status": "ok",
+                "size": bundle.checkpoint.size,
+                "root": bundle.checkpoint.root,
+                "signer": bundle.signer,
+                "trusted": bundle.trusted,
+                "first_bad": None,
+            }
+    except (UnreadableError, LedgerError) as error:
+        status = "unreadable" if isinstance(error, UnreadableError) else "broken"
+        bad: Json = {"seq": None, "reason": str(error)}
+        return {
+            "status": status,
+            "size": 0,
+            "root": None,
+            "signer": None,
+            "trusted": False,
+            "first_bad": bad,
         }

@@ -13,6 +13,7 @@ from typing import ClassVar
 from ledger import Digest, Json, ObjectStore
 from os2shell.executors.clock import now_ns
 from os2shell.executors.workspace import (
+    Capture,
     Entry,
     Index,
     Kind,
@@ -93,15 +94,7 @@ class Capturer:
 
     def perform(self, effect: CaptureWorkspace, _transcript: Transcript) -> Json:
         """Capture, and look for the wanted file in what was captured."""
-        descriptor = self._folder.descriptor
-        ignore = read_ignore(descriptor)
-        found = capture(
-            descriptor,
-            self._objects,
-            ignore=ignore,
-            index=self._folder.index,
-            now_ns=now_ns(),
-        )
+        found = self.capture()
         self._folder.remember(found.index)
         return {
             "tree": found.tree,
@@ -110,6 +103,17 @@ class Capturer:
             "skipped": [f"{shown(item.path)} ({item.what})" for item in found.skipped],
             "wanted": None if effect.wanted is None else self._look_for(effect.wanted, found.tree),
         }
+
+    def capture(self) -> Capture:
+        """The workspace as it is now; for a look, whose objects nobody keeps, nothing is remembered."""
+        descriptor = self._folder.descriptor
+        return capture(
+            descriptor,
+            self._objects,
+            ignore=read_ignore(descriptor),
+            index=self._folder.index,
+            now_ns=now_ns(),
+        )
 
     def _look_for(self, wanted: str, tree: Digest) -> str:
         path = posixpath.normpath(wanted)

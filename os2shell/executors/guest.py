@@ -5,13 +5,25 @@ requests decide its result, so replay performs it again and compares. What canno
 took) is kept apart in the answer, under ``usage``.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import ClassVar
 
-from ledger import Digest, Json
+from ledger import Digest, Json, ObjectStore
+from os2shell.executors.clock import now_ns
+from os2shell.executors.sandbox import Image, Job, Sandbox, load_image
+from os2shell.executors.terminal import ReadStdin
+from os2shell.executors.workspace import capture, populate, read_ignore, shown
 from os2shell.model.capability import Capability
-from os2shell.model.effect import Determinism
+from os2shell.model.content import INLINE_BYTES, keep
+from os2shell.model.effect import Determinism, Stream, Transcript
+from os2shell.model.errors import CannotStart
 from os2shell.model.guest import EntryKind, Limits, Tier
+
+KEPT_IN_MEMORY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +70,150 @@ class RunGuest:
     def scope(self) -> str:
         """The program's name, as grants of ``process.spawn`` list it."""
         return self.program
+
+
+class GuestRunner:
+    """Performs runs, one sandbox each; keeps one started ahead when asked to."""
+
+    def __init__(self, objects: ObjectStore, images: ImageSource) -> None:
+        """Trees and streams live in ``objects``."""
+        self._objects = objects
+        self._images = images
+
+    def perform(self, effect: RunGuest, transcript: Transcript) -> Json:
+        """Fill a sandbox, run, and take what it left."""
+        with self._images.take_sandbox(effect.limits, effect.layers) as sandbox:
+            index = populate(
+                sandbox.workspace_fd, effect.tree, self._objects, owner=sandbox.owner
+            )
+            ignore = read_ignore(sandbox.workspace_fd)
+            streams = KeptStreams(transcript, self._objects, raw=effect.raw)
+            ended = sandbox.run(_job(effect), streams)
+            left = capture(
+                sandbox.workspace_fd,
+                self._objects,
+                ignore=ignore,
+                index=index,
+                now_ns=now_ns(),
+                unlock=True,
+            )
+            return {
+                "result": {
+                    "code": ended.code,
+                    "cause": ended.cause,
+                    "stdout": streams.content(Stream.STDOUT),
+                    "stderr": streams.content(Stream.STDERR),
+                    "tree": left.tree,
+                    "skipped": [f"{shown(item.path)} ({item.what})" for item in left.skipped],
+                },
+                "achieved": {
+                    "image": bytes.fromhex(sandbox.image.digest),
+                    "interpreter": sandbox.image.interpreter,
+                    "layers": list(ended.layers),
+                },
+                "usage": {
+                    field.name: getattr(ended.usage, field.name) for field in fields(ended.usage)
+                },
+            }
+
+
+class ImageSource:
+    """The interpreter image, looked up once, and sandboxes made of it."""
+
+    def __init__(self, cache: Path, tell: Callable[[str], None]) -> None:
+        """``tell`` gets one line when an image must be built first."""
+        self._cache = cache
+        self._tell = tell
+        self._waiting: Sandbox | None = None
+        self._waiting_for: Limits | None = None
+
+    @cached_property
+    def image(self) -> Image:
+        """The image; built at first use."""
+        return load_image(self._cache, tell=self._tell)
+
+    def digest(self) -> Digest:
+        """The image's digest."""
+        return Digest(bytes.fromhex(self.image.digest))
+
+    def start_ahead(self, limits: Limits) -> None:
+        """Start a sandbox now for the next run, which will then find it waiting."""
+        if self._waiting is None:
+            self._waiting = Sandbox.start(self.image, limits)
+            self._waiting_for = limits
+
+    def take_sandbox(self, limits: Limits, layers: tuple[str, ...]) -> Sandbox:
+        """A started sandbox for one run; raises ``CannotStart`` where a layer is missing."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and self._waiting_for != limits:
+            waiting.close()
+            waiting = None
+        sandbox = waiting or Sandbox.start(self.image, limits)
+        missing = sorted(set(layers) - set(sandbox.layers))
+        if missing:
+            sandbox.close()
+            raise CannotStart(
+                f"this machine does not give {', '.join(missing)}",
+                expected="every isolation layer that the manifest requires",
+                remedy="`os2 doctor` tells what it gives",
+            )
+        return sandbox
+
+    def close(self) -> None:
+        """Let a waiting sandbox go."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.close()
+
+
+class KeptStreams:
+    """The sandbox's way to us: output is spooled, shown and kept; requests become effects."""
+
+    def __init__(self, transcript: Transcript, objects: ObjectStore, *, raw: bool) -> None:
+        """Keep both streams, on disk once they are long."""
+        self._transcript = transcript
+        self._objects = objects
+        self._raw = raw
+        self._kept = {stream: SpooledTemporaryFile(KEPT_IN_MEMORY_BYTES) for stream in Stream}
+
+    def output(self, stream: str, chunk: bytes) -> None:
+        """Take ``chunk``."""
+        name = Stream(stream)
+        self._kept[name].write(chunk)
+        self._transcript.output(name, chunk, raw=self._raw)
+
+    def answer(self, request: bytes) -> bytes:
+        """Answer one request of the guest, as an effect in the trace."""
+        match request.split(b" "):
+            case [b"stdin.read", size] if size.isdigit():
+                answer = self._transcript.perform(ReadStdin(int(size)))
+            case _:
+                raise UnknownRequest(f"the guest asked {request[:80]!r}")
+        assert isinstance(answer, bytes)
+        return answer
+
+    def content(self, stream: Stream) -> Json:
+        """The whole stream, as content."""
+        file = self._kept[stream]
+        size = file.tell()
+        file.seek(0)
+        if size <= INLINE_BYTES:
+            return keep(self._objects, file.read())
+        return {"size": size, "digest": self._objects.put_stream(file.read)}
+
+
+class UnknownRequest(CannotStart):
+    """The guest asked for something nobody answers."""
+
+
+def _job(effect: RunGuest) -> Job:
+    return Job(
+        tier=effect.tier,
+        entry=effect.entry,
+        target=effect.target,
+        arguments=effect.arguments,
+        seed=effect.seed,
+        clock_start_ns=effect.clock_start_ns,
+        limits=effect.limits,
+        imports=effect.imports,
+    )

@@ -8,13 +8,13 @@ that dies leaves an intent open, and that is how a crash is recognised.
 from dataclasses import dataclass
 from typing import Any
 
-from ledger import Entry, Json, ObjectStore, encode
+from ledger import Entry, Json, LedgerError, ObjectStore, encode
 from os2shell.kernel.intents import ADMITTED, DENIED, FAILED, FINISHED
 from os2shell.kernel.invocation import Identity, Invocation
 from os2shell.model.arguments import to_json
 from os2shell.model.command import AnyCommand, Outcome
 from os2shell.model.content import TRACE_INLINE_BYTES, keep
-from os2shell.model.errors import Denied, Os2Error
+from os2shell.model.errors import CannotStart, Denied, Os2Error, from_ledger
 
 INTERRUPTED_CODE = 130
 
@@ -84,6 +84,12 @@ def perform(request: Request, seq: int, invocation: Invocation, objects: ObjectS
     except Os2Error as error:
         cause = "denied" if isinstance(error, Denied) else type(error).__name__
         return _failed(seq, invocation, objects, error, (cause, error.exit_code))
+    except LedgerError as error:
+        told = from_ledger(error)
+        return _failed(seq, invocation, objects, told, (type(error).__name__, told.exit_code))
+    except OSError as error:
+        stopped = CannotStart(f"{error.strerror or error}: {error.filename or 'the workspace state'}")
+        return _failed(seq, invocation, objects, stopped, ("io", stopped.exit_code))
     except Exception as error:  # noqa: BLE001 — a defect ends on record too; the face reports it
         return _failed(seq, invocation, objects, error, ("internal", Os2Error.exit_code))
     attributes: dict[str, Json] = {

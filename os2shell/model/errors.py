@@ -16,6 +16,15 @@ so records and JSON carry a ``cause`` beside them.
 
 from typing import ClassVar
 
+from ledger import (
+    DurabilityError,
+    FormatError,
+    KeyProblem,
+    LedgerError,
+    LedgerMissing,
+    UnreadableError,
+)
+
 
 class Os2Error(Exception):
     """Base of the shell's own errors: found, expected, next step, in one line."""
@@ -86,3 +95,17 @@ class CannotStart(Os2Error):
     """The machine cannot give what the command needs; nothing was run."""
 
     exit_code = 125
+
+
+def from_ledger(error: LedgerError) -> Os2Error:
+    """The shell's word for a refusal of the ledger, with the exit code of a verifying command."""
+    text = str(error)
+    match error:
+        case LedgerMissing():
+            return NothingToVerify(text, remedy="run something first, or name the workspace by -C")
+        case UnreadableError() | FormatError() | KeyProblem():
+            return Unreadable(text)
+        case DurabilityError():
+            return CannotStart(text, remedy="what was acknowledged before is safe")
+        case _:
+            return Broken(text, remedy="`os2 ledger verify` checks the whole")

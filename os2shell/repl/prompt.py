@@ -46,6 +46,7 @@ def run_prompt(shell: Shell, workspace: Path, history: Path | None) -> int:
     session = _session(shell, workspace, history)
     code = 0
     while True:
+        shell.warm()
         try:
             line = session.prompt(PROMPT)
         except KeyboardInterrupt:

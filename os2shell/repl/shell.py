@@ -8,36 +8,55 @@ with the reason, audits run unrecorded and say so.
 
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
+from ledger import LedgerError
 from os2shell.kernel.dispatch import End, Request
 from os2shell.kernel.engine import Engine, find_command
 from os2shell.kernel.invocation import Identity
 from os2shell.model.command import AnyCommand, Outcome, Recording
-from os2shell.model.errors import Os2Error, UsageError
+from os2shell.model.errors import Os2Error, UsageError, from_ledger
 from os2shell.repl.display import TerminalDisplay, escape, say
 
 INTERNAL = 3
 INTERRUPTED = 130
 
 
+class House(Protocol):
+    """What stands behind a shell; ``__main__`` builds it."""
+
+    def open_engine(self) -> Engine:
+        """The engine, ready; raises ``Os2Error`` when the ledger cannot be written."""
+        ...
+
+    def look(self, request: Request, display: TerminalDisplay) -> End:
+        """Run a command that appends nothing."""
+        ...
+
+    def warm(self) -> None:
+        """Make ready what the next command will want."""
+        ...
+
+    def report_defect(self, error: BaseException) -> str:
+        """Keep what maintainers need of ``error``; one line for the user."""
+        ...
+
+    def close(self) -> None:
+        """Let everything go."""
+        ...
+
+
 class Shell:
     """Submits words for one identity."""
 
     def __init__(
-        self,
-        commands: Sequence[AnyCommand],
-        identity: Identity,
-        open_engine: Callable[[], Engine],
-        look: Callable[[Request, TerminalDisplay], End],
-        report_defect: Callable[[BaseException], str],
+        self, commands: Sequence[AnyCommand], identity: Identity, house: House
     ) -> None:
-        """``open_engine`` raises ``Os2Error`` when the ledger cannot be written."""
+        """Open nothing yet."""
         self.commands = commands
         self._identity = identity
-        self._open_engine = open_engine
-        self._look = look
-        self._report_defect = report_defect
+        self._house = house
         self._engine: Engine | None = None
 
     def run(self, words: Sequence[str]) -> int:
@@ -47,10 +66,16 @@ class Shell:
             return code
         return code or self._follow(outcome)
 
+    def warm(self) -> None:
+        """Make ready for the next command, while somebody types it."""
+        self._house.warm()
+
     def close(self) -> None:
-        """Give the session up."""
+        """Give the session up; the next command would open another."""
         if self._engine:
             self._engine.close()
+            self._engine = None
+        self._house.close()
 
     def _follow(self, script: Outcome) -> int:
         """Run what ``script`` proposes, in order; the first bad exit code."""
@@ -71,11 +96,17 @@ class Shell:
         except Os2Error as error:
             say(str(error))
             return None, error.exit_code
+        except LedgerError as error:
+            # After a failed write the ledger's state is known again only once it is reopened.
+            self.close()
+            told = from_ledger(error)
+            say(str(told))
+            return None, told.exit_code
         except KeyboardInterrupt:
             say("interrupted")
             return None, INTERRUPTED
         except Exception as error:  # noqa: BLE001 — no traceback reaches a user
-            say(self._report_defect(error))
+            say(self._house.report_defect(error))
             return None, INTERNAL
         return end.outcome, self._show(end)
 
@@ -83,13 +114,13 @@ class Shell:
         display = TerminalDisplay()
         try:
             if request.command.recording is Recording.LOOK:
-                return self._look(request, display)
+                return self._house.look(request, display)
             try:
                 engine = self._open()
             except Os2Error as error:
                 if request.command.recording is Recording.AUDIT:
                     say(f"not recorded: {error}")
-                    return self._look(request, display)
+                    return self._house.look(request, display)
                 raise
             return engine.submit(request, display)
         finally:
@@ -97,7 +128,7 @@ class Shell:
 
     def _open(self) -> Engine:
         if self._engine is None:
-            self._engine = self._open_engine()
+            self._engine = self._house.open_engine()
         return self._engine
 
     def _show(self, end: End) -> int:
@@ -121,7 +152,7 @@ class Shell:
             case None:
                 say("the command ended without an outcome")
             case error:
-                say(self._report_defect(error))
+                say(self._house.report_defect(error))
         return int(str(end.attributes["code"]))
 
 

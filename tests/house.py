@@ -1,0 +1,97 @@
+"""The real ``os2``, run as a user would, for the tests of every room."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = str(ROOT)
+DEFAULT_MANIFEST = ROOT / "manifests" / "default.toml"
+ROOT_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+"""Interpreter images take seconds to make, so the tests share the user's own cache of them."""
+
+
+@dataclass
+class Os2:
+    """Runs ``python -m os2shell`` as a user would, in a workspace and a home of its own."""
+
+    workspace: Path
+    home: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        kept = {key: os.environ[key] for key in ("PATH", "OS2_IMAGES") if key in os.environ}
+        own = {
+            "HOME": str(self.home),
+            "XDG_CACHE_HOME": str(ROOT_CACHE),
+            "OS2_ACTOR": "tester",
+            "PYTHONPATH": PACKAGES,
+            "PYTHONWARNINGS": "error",
+        }
+        return {**kept, **own, **self.env}
+
+    def start(self, *words: str, **options: Any) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "os2shell", *words],
+            cwd=self.workspace,
+            env=self.environment(),
+            stdin=options.pop("stdin", subprocess.DEVNULL),
+            stdout=options.pop("stdout", subprocess.PIPE),
+            stderr=options.pop("stderr", subprocess.PIPE),
+            **options,
+        )
+
+    def run(
+        self, *words: str, stdin: bytes = b"", code: int | None = 0, seconds: int = 120
+    ) -> "Ran":
+        process = self.start(*words, stdin=subprocess.PIPE)
+        try:
+            out, err = process.communicate(stdin, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            raise
+        ran = Ran(process.returncode, out, err)
+        assert b"Traceback" not in err or words[:1] in {("python",), ("pyvm",)}, ran
+        if code is not None:
+            assert ran.code == code, ran
+        return ran
+
+    def json(self, *words: str, code: int | None = 0) -> Any:
+        return json.loads(self.run(*words, code=code).out)
+
+    def write(self, path: str, text: str) -> Path:
+        target = self.workspace / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        return target
+
+    def records(self, *options: str) -> list[dict[str, Any]]:
+        body = self.json("ledger", "log", "--limit", "100000", *options, "--json")
+        found: list[dict[str, Any]] = body["records"]
+        return found
+
+    @property
+    def segment(self) -> Path:
+        return sorted((self.workspace / ".os2" / "ledger" / "segments").glob("*.seg"))[-1]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a run of ``os2`` ended."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+    @property
+    def text(self) -> str:
+        return self.out.decode()
+
+    @property
+    def errors(self) -> str:
+        return self.err.decode()

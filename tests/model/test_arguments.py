@@ -1,0 +1,52 @@
+"""Parsed arguments survive the ledger."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from ledger import decode, encode
+from os2shell.commands import COMMANDS
+from os2shell.model.arguments import from_json, to_json
+from os2shell.model.errors import Unreadable
+from os2shell.model.guest import EntryKind
+from os2shell.subsystems.python_vm.options import RunOptions
+
+WORDS: dict[str, list[list[str]]] = {
+    "python": [["-c", "print(1)"], ["--seed", "7", "--clock", "now", "x.py", "a", "--b"]],
+    "pyvm": [["--eval", "1+1"], ["--clock", "2026-01-01T00:00:00Z", "--raw", "x.py"]],
+    "python-verify": [[], ["--json", "--limit", "3", "--session", "s1"], ["--bundle", "f"]],
+    "replay": [["last"], ["s4", "--diff"]],
+    "ledger": [["log"], ["show", "4"], ["verify", "--json"], ["log", "--kind", "x"]],
+    "export": [["last", "-o", "out.os2z"]],
+    "run-script": [["file"], ["--keep-going", "file"]],
+    "doctor": [[], ["--json"]],
+    "tamper-demo": [[]],
+    "help": [[], ["python"]],
+}
+
+
+@pytest.mark.parametrize("name", [command.name for command in COMMANDS])
+def test_arguments_come_back_from_canonical_bytes(name: str) -> None:
+    command = next(item for item in COMMANDS if item.name == name)
+    for words in WORDS[name]:
+        arguments = command.parse(words)
+        body = decode(encode(to_json(arguments)))
+        assert from_json(command.arguments, body) == arguments
+
+
+def test_fields_of_another_version_are_refused() -> None:
+    body = to_json(RunOptions(EntryKind.CODE, "1", ()))
+    with pytest.raises(Unreadable):
+        from_json(RunOptions, {**body, "more": 1})
+    del body["raw"]
+    with pytest.raises(Unreadable):
+        from_json(RunOptions, body)
+
+
+def test_no_other_types_are_taken() -> None:
+    @dataclass(frozen=True)
+    class Odd:
+        value: float
+
+    with pytest.raises(TypeError):
+        to_json(Odd(1.5))

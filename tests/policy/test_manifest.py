@@ -1,0 +1,102 @@
+"""Manifests: strict reading, errors that name file, line and key, and a recorded form that comes back."""
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from os2shell.model.capability import LOCAL, Capability, TokenId
+from os2shell.model.errors import Denied, ManifestError
+from os2shell.policy.checker import admit, check_scope
+from os2shell.policy.manifest import from_body, load_manifest
+
+MANIFESTS = Path(__file__).parents[2] / "manifests"
+
+GOOD = """\
+name = "mine"
+[grants.local]
+"process.spawn" = ["pyvm"]
+"fs.read" = ["data/*"]
+[limits]
+wall_seconds = 1
+cpu_seconds = 1
+memory_mib = 1
+output_mib = 1
+workspace_mib = 1
+files = 1
+processes = 1
+[isolation]
+require = ["user-namespace"]
+[restricted]
+imports = ["math"]
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "mine.toml"
+    path.write_text(textwrap.dedent(text))
+    return path
+
+
+@pytest.mark.parametrize("name", ["default", "strict", "ci"])
+def test_shipped_manifests_hold_and_survive_recording(name: str) -> None:
+    manifest = load_manifest(MANIFESTS / f"{name}.toml")
+    assert manifest.name == name
+    assert from_body(manifest.body()) == manifest
+    assert from_body(manifest.body()).digest == manifest.digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "told"),
+    [
+        ("wall_seconds = 1", "wall_second = 1", 6, "unknown key 'wall_second'"),
+        ("wall_seconds = 1", "wall_seconds = -1", 6, "whole number above 0"),
+        ("wall_seconds = 1", "wall_seconds = true", 6, "whole number above 0"),
+        ('"fs.read"', '"fs.raed"', 4, "capability 'fs.raed'"),
+        ('["data/*"]', '"data/*"', 4, "a list of strings"),
+        ('["user-namespace"]', '["users"]', 14, "layer 'users'"),
+        ('imports = ["math"]', "imports = [1]", 16, "a list of strings"),
+        ('name = "mine"', 'name = "Mine!"', 1, "lower-case letters"),
+        ("[isolation]", "[insulation]", 13, "unknown key 'insulation'"),
+        ("files = 1\n", "", 5, "no files"),
+    ],
+)
+def test_error_names_file_line_and_key(
+    tmp_path: Path, old: str, new: str, line: int, told: str
+) -> None:
+    path = written(tmp_path, GOOD.replace(old, new, 1))
+    with pytest.raises(ManifestError) as caught:
+        load_manifest(path)
+    assert f"{path}:{line}:" in str(caught.value)
+    assert told in str(caught.value)
+
+
+def test_broken_toml_and_missing_file_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="line 1"):
+        load_manifest(written(tmp_path, "name = ="))
+    with pytest.raises(ManifestError, match="no manifest at"):
+        load_manifest(tmp_path / "absent.toml")
+
+
+def test_nobody_may_do_anything_without_a_policy() -> None:
+    with pytest.raises(Denied):
+        admit(None, LOCAL, "python", frozenset({Capability.CLOCK_READ}))
+    with pytest.raises(Denied):
+        check_scope(None, LOCAL, Capability.CLOCK_READ, "")
+
+
+def test_grants_are_per_token_and_scoped(tmp_path: Path) -> None:
+    policy = load_manifest(written(tmp_path, GOOD))
+    admit(policy, LOCAL, "pyvm", frozenset({Capability.PROCESS_SPAWN}))
+    with pytest.raises(Denied) as missing:
+        admit(policy, LOCAL, "python", frozenset({Capability.FS_WRITE}))
+    assert missing.value.rule == "fs.write"
+    with pytest.raises(Denied):
+        admit(policy, TokenId("other"), "pyvm", frozenset({Capability.PROCESS_SPAWN}))
+    check_scope(policy, LOCAL, Capability.PROCESS_SPAWN, "pyvm")
+    with pytest.raises(Denied) as scoped:
+        check_scope(policy, LOCAL, Capability.PROCESS_SPAWN, "python")
+    assert scoped.value.rule == "process.spawn:python"
+    check_scope(policy, LOCAL, Capability.FS_READ, "data/deep/file")
+    with pytest.raises(Denied):
+        check_scope(policy, LOCAL, Capability.FS_READ, "secret")

@@ -1,0 +1,145 @@
+"""Bad input gets one clear line, the documented exit code, and loses nothing."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.house import DEFAULT_MANIFEST, Os2
+
+
+def one_line(ran_errors: str) -> str:
+    """The one message; a first use may say that it made a ledger or an image."""
+    lines = [
+        line for line in ran_errors.splitlines() if "new ledger" not in line and "image" not in line
+    ]
+    assert len(lines) == 1, ran_errors
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["python", "absent.py"], 2, "does not exist"),
+        (["python", "folder"], 2, "is a folder"),
+        (["python", "../outside.py"], 2, "outside the workspace"),
+        (["python", "--frobnicate", "x.py"], 2, "unknown option --frobnicate"),
+        (["python"], 2, "no program given"),
+        (["python", "-c"], 2, "-c needs a value"),
+        (["python", "--seed", "x", "-c", "1"], 2, "whole number"),
+        (["python", "--clock", "yesterday", "-c", "1"], 2, "ISO 8601"),
+        (["pythn", "x.py"], 127, "unknown command"),
+        (["ledger", "frob"], 2, "expected"),
+        (["ledger", "show", "x"], 2, "whole number"),
+        (["replay"], 2, "expected"),
+        (["export", "s1"], 2, "expected"),
+        (["run-script", "absent"], 2, "no file absent"),
+        (["--frob", "python"], 2, "unknown option --frob"),
+        (["--manifest", "absent", "python", "-c", "1"], 2, "no manifest at"),
+        (["help", "frob"], 127, "no help for"),
+        (["python-verify", "--limit", "0"], 2, "above 0"),
+        (["python-verify", "--against", "moon"], 2, "expected workspace"),
+    ],
+)
+def test_wrong_words(os2: Os2, words: list[str], code: int, told: str) -> None:
+    (os2.workspace / "folder").mkdir()
+    ran = os2.run(*words, code=code)
+    assert told in one_line(ran.errors)
+    assert ran.out == b""
+
+
+def test_unreadable_file_names_it(os2: Os2) -> None:
+    if os.getuid() == 0:
+        pytest.skip("root reads everything")
+    os2.write("locked.txt", "x").chmod(0)
+    assert "locked.txt" in one_line(os2.run("python", "-c", "1", code=125).errors)
+
+
+def test_denied_command_is_recorded(os2: Os2) -> None:
+    ran = os2.run("--manifest", "strict", "python", "-c", "1", code=126)
+    assert "process.spawn" in ran.errors
+    failed = os2.records("--kind", "command.failed")[-1]["attributes"]
+    assert (failed["cause"], failed["rule"]) == ("denied", "process.spawn:python")
+    assert os2.run("--manifest", "strict", "pyvm", "--eval", "2*2").text == "4\n"
+
+
+def test_denied_at_admission_is_recorded(os2: Os2) -> None:
+    text = DEFAULT_MANIFEST.read_text().replace('"process.spawn"', '"terminal.read"', 1)
+    lines = text.splitlines()
+    lines.remove('"terminal.read" = ["*"]')
+    os2.write("../few.toml", "\n".join(lines))
+    os2.run("--manifest", "../few.toml", "python", "-c", "1", code=126)
+    denied = os2.records("--kind", "command.denied")[-1]["attributes"]
+    assert denied["rule"] == "process.spawn"
+    assert denied["next"]
+
+
+def test_strict_does_not_write_the_workspace(os2: Os2) -> None:
+    os2.write("w.py", "x = 1\n")
+    ran = os2.run("--manifest", "strict", "pyvm", "w.py")
+    assert ran.code == 0
+
+
+def test_missing_object_is_named(os2: Os2) -> None:
+    os2.write("a.py", "print(1)")
+    os2.run("python", "a.py")
+    shutil.rmtree(os2.workspace / ".os2" / "ledger" / "objects")
+    rows = os2.json("python-verify", "--json", code=1)["sessions"]
+    assert rows[0]["verdict"] == "tampered"
+    assert "object" in rows[0]["divergence"]["got"] or "object" in rows[0]["divergence"]["what"]
+
+
+def test_wrong_key_is_refused(os2: Os2) -> None:
+    os2.run("python", "-c", "1")
+    keys = next(Path(os2.home).rglob("keys"))
+    for key in keys.iterdir():
+        key.unlink()
+    ran = os2.run("python", "-c", "1", code=125)
+    assert "key of this ledger" in one_line(ran.errors)
+    assert os2.json("ledger", "verify", "--json")["trusted"] is False
+
+
+def test_no_bubblewrap_is_said_with_its_remedy(os2: Os2, tmp_path: Path) -> None:
+    os2.env["PATH"] = str(tmp_path)
+    ran = os2.run("python", "-c", "1", code=125)
+    assert "apt install bubblewrap" in one_line(ran.errors)
+    assert os2.run("doctor", code=1).text.count("LACK") >= 1
+
+
+def test_read_only_workspace(os2: Os2) -> None:
+    if os.getuid() == 0:
+        pytest.skip("root writes everywhere")
+    os2.workspace.chmod(0o555)
+    ran = os2.run("python", "-c", "1", code=125)
+    assert one_line(ran.errors)
+    os2.workspace.chmod(0o755)
+
+
+def test_script_of_commands_stops_at_the_first_failure(os2: Os2) -> None:
+    os2.write("job", "pyvm --eval 1\npython -c 'import sys; sys.exit(4)'  # comment\npyvm --eval 2\n")
+    ran = os2.run("run-script", "job", code=4)
+    assert ran.text == "1\n"
+    ran = os2.run("run-script", "job", "--keep-going", code=4)
+    assert ran.text == "1\n2\n"
+    os2.write("bad", "python 'unclosed\n")
+    assert "bad:1" in one_line(os2.run("run-script", "bad", code=2).errors)
+
+
+@pytest.mark.slow
+def test_two_hundred_megabytes_of_output(os2: Os2) -> None:
+    code = "import sys\nchunk = b'x' * 1_000_000\nfor _ in range(200): sys.stdout.buffer.write(chunk)"
+    ran = os2.run("python", "-c", code)
+    assert len(ran.out) == 200_000_000
+    assert os2.json("python-verify", "--json")["status"] == "ok"
+
+
+@pytest.mark.slow
+def test_workspace_of_fifty_thousand_files(os2: Os2) -> None:
+    for folder in range(50):
+        path = os2.workspace / f"d{folder:02}"
+        path.mkdir()
+        for number in range(1000):
+            (path / f"f{number}").write_text(f"{folder} {number}")
+    code = "import os; print(sum(len(files) for _, _, files in os.walk('.')))"
+    assert os2.run("python", "-c", code).text == "50000\n"

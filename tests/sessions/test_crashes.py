@@ -1,0 +1,112 @@
+"""A shell that is killed loses nothing that was acknowledged or shown, and takes its guest along."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.house import Os2
+
+LOOP = "import sys, threading\nprint('shown', flush=True)\nthreading.Event().wait()\n"
+
+
+def guests() -> set[int]:
+    """Processes on this machine that run a guest boot."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and b"/os2/boot" in (entry / "cmdline").read_bytes():
+                found.add(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def wait_until_gone(pids: set[int]) -> None:
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        assert time.monotonic() < deadline, "a guest outlived its shell"
+        time.sleep(0.02)
+
+
+def test_interrupted_run_is_recovered_with_its_output(os2: Os2) -> None:
+    process = os2.start("python", "-c", LOOP)
+    assert process.stdout
+    assert process.stdout.read(6) == b"shown\n"
+    process.kill()
+    process.communicate()
+    ran = os2.run("pyvm", "--eval", "1")
+    assert "interrupted" in ran.errors
+    interrupted = os2.records("--kind", "command.interrupted")
+    assert len(interrupted) == 1
+    assert bytes.fromhex(interrupted[0]["attributes"]["stdout"]["data"]) == b"shown\n"
+    report = os2.json("python-verify", "--json")
+    assert [row["verdict"] for row in report["sessions"]] == ["recorded_only", "identical"]
+    assert not list((os2.workspace / ".os2" / "spool").iterdir())
+
+
+def test_a_living_shell_is_not_mistaken_for_a_crash(os2: Os2) -> None:
+    process = os2.start("python", "-c", LOOP)
+    assert process.stdout
+    process.stdout.read(6)
+    os2.run("pyvm", "--eval", "1")
+    assert not os2.records("--kind", "command.interrupted")
+    process.kill()
+    process.communicate()
+
+
+def test_guest_dies_with_the_shell(os2: Os2) -> None:
+    before = guests()
+    process = os2.start("python", "-c", LOOP)
+    assert process.stdout
+    process.stdout.read(6)
+    mine = guests() - before
+    assert mine
+    process.kill()
+    process.communicate()
+    wait_until_gone(mine)
+
+
+def test_ctrl_c_ends_the_run_with_130(os2: Os2) -> None:
+    code = "print('shown', flush=True)\ntry:\n while True: pass\nfinally: print('cleaned', flush=True)"
+    process = os2.start("python", "-c", code)
+    assert process.stdout
+    process.stdout.read(6)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    assert out == b"cleaned\n"
+    finished = os2.records("--kind", "command.finished")[-1]["attributes"]
+    assert finished["cause"] == "interrupted"
+
+
+@pytest.mark.slow
+def test_fifty_kills_at_random_moments_lose_nothing(os2: Os2) -> None:
+    """Each acknowledged record must still be there, and every start must recover and go on."""
+    chance = random.Random(20)
+    acknowledged = 0
+    os2.run("pyvm", "--eval", "0")
+    started = time.monotonic()
+    os2.run("pyvm", "--eval", "0")
+    usual = time.monotonic() - started
+    for turn in range(50):
+        process = os2.start("pyvm", "--eval", str(turn), stdout=subprocess.PIPE)
+        time.sleep(chance.uniform(0, usual * 1.2))
+        process.kill()
+        out, _ = process.communicate()
+        acknowledged += process.returncode == 0
+        assert out in {b"", f"{turn}\n".encode()}
+    os2.run("pyvm", "--eval", "'end'")
+    records = os2.records()
+    assert [record["seq"] for record in records] == list(range(len(records)))
+    admitted = {r["seq"] for r in records if r["kind"] == "command.admitted"}
+    ends = [r["attributes"]["admitted"] for r in records if r["kind"].startswith("command.") and "admitted" in r["attributes"]]
+    assert sorted(ends) == sorted(admitted), "every intent ended exactly once"
+    finished = [r for r in records if r["kind"] == "command.finished"]
+    assert len(finished) >= acknowledged + 3
+    assert os2.json("ledger", "verify", "--json")["status"] == "ok"
+    assert not [name for name in os.listdir(os2.workspace / ".os2" / "spool")]
