@@ -1,0 +1,102 @@
+"""A checkpoint: a head of the log, signed, in C2SP tlog-checkpoint form.
+
+The text is the origin, the size and the Merkle root, one a line, then extension lines. Ours are
+``blake3 <base64>`` (the chain digest), ``hlc <decimal>`` (the time of the last record) and
+``durability <mode>``. Whoever knows only the standard form can still verify size and root.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ledger.canonical import Digest
+from ledger.errors import CheckpointError
+from ledger.keys import PublicKey, Signer
+from ledger.merkle import HASH_BYTES
+from ledger.note import Note, decode64, encode64, parse
+from ledger.record import Head
+
+DURABILITY: Final = "group"
+_LEAST_LINES: Final = 3
+_MAX_DIGITS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A signed head; ``note`` is the exact signed text, fit to be copied off the machine."""
+
+    origin: str
+    size: int
+    root: bytes
+    extensions: Mapping[str, str]
+    note: bytes
+
+    @property
+    def chain(self) -> Digest:
+        """The BLAKE3 chain digest at this size."""
+        value = decode64(self._extension("blake3"))
+        if len(value) != HASH_BYTES:
+            raise CheckpointError(f"expected a chain digest of 32 bytes, found {len(value)}")
+        return Digest(value)
+
+    @property
+    def hlc(self) -> int:
+        """The hybrid time of the last record."""
+        return _number(self._extension("hlc"), "hlc")
+
+    def _extension(self, name: str) -> str:
+        if name not in self.extensions:
+            raise CheckpointError(
+                f"expected an extension line '{name}', found {sorted(self.extensions)}; "
+                "this is the checkpoint of another kind of log"
+            )
+        return self.extensions[name]
+
+
+def sign(signer: Signer, head: Head, hlc: int) -> Checkpoint:
+    """The signed checkpoint of ``head``."""
+    text = (
+        f"{signer.name}\n{head.size}\n{encode64(head.root)}\n"
+        f"blake3 {encode64(head.chain)}\nhlc {hlc}\ndurability {DURABILITY}\n"
+    )
+    note = signer.sign(text)
+    return _from_note(note, note.encode())
+
+
+def read(data: bytes) -> Checkpoint:
+    """Parse a checkpoint without judging its signatures."""
+    return _from_note(parse(data), data)
+
+
+def verified(data: bytes, key: PublicKey) -> Checkpoint:
+    """Parse a checkpoint, refusing it unless ``key`` signed it for its own origin."""
+    note = parse(data)
+    key.verify(note)
+    checkpoint = _from_note(note, data)
+    if checkpoint.origin != key.name:
+        raise CheckpointError(f"expected origin {key.name!r}, found {checkpoint.origin!r}")
+    return checkpoint
+
+
+def _from_note(note: Note, data: bytes) -> Checkpoint:
+    lines = note.text.split("\n")[:-1]
+    if len(lines) < _LEAST_LINES or not all(lines):
+        raise CheckpointError("expected origin, size and root, found fewer lines or empty ones")
+    origin, size, root, *rest = lines
+    value = decode64(root)
+    if len(value) != HASH_BYTES:
+        raise CheckpointError(f"expected a root of 32 bytes, found {len(value)}")
+    extensions: dict[str, str] = {}
+    for line in rest:
+        name, _, content = line.partition(" ")
+        if name in extensions:
+            raise CheckpointError(f"expected extension '{name}' once, found it twice")
+        extensions[name] = content
+    return Checkpoint(origin, _number(size, "size"), value, extensions, data)
+
+
+def _number(text: str, name: str) -> int:
+    good = text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
+    if not good or str(int(text)) != text:
+        raise CheckpointError(f"expected {name} as plain decimal, found {text[:40]!r}")
+    return int(text)

@@ -1,0 +1,236 @@
+"""Objects as files: ``objects/ab/cdef…``, written beside and renamed.
+
+The mode tells how far a file has come. It is 0400 until its bytes are synced and 0444 afterwards, so one
+``stat`` answers whether a put may rely on what is there. A file that a crash left at 0400 may hold
+anything; the next put of that content writes it anew.
+"""
+
+import ctypes
+import errno
+import io
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from blake3 import blake3
+
+from ledger.canonical import Digest, digest
+from ledger.errors import DiskFull, DurabilityError, LedgerError, ObjectMissing, UnreadableError
+from ledger.objects import CHUNK_BYTES, Reader, damaged, missing, require, within_limit
+
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_SETTLED: Final = 0o444
+_FRESH: Final = 0o400
+_SYNC_WHOLE_ABOVE: Final = 32
+_DIGEST_BYTES: Final = 32
+
+
+class FileObjects:
+    """Content files below one directory, shared by all processes of a ledger."""
+
+    def __init__(self, directory: Path) -> None:
+        """Use ``directory``, which is made at the first put."""
+        self._directory = directory
+        self._pending: dict[Digest, Path] = {}
+        self._made: set[Path] = set()
+        self._serial = 0
+
+    def put(self, data: bytes) -> Digest:
+        """Keep ``data``; one stat when it is here already."""
+        within_limit(len(data))
+        name = digest(data)
+        if not self._settled(name, len(data)):
+            with_file = _OneShot(data)
+            self._store(with_file, name)
+        return name
+
+    def put_stream(self, reader: Reader) -> Digest:
+        """Keep what ``reader`` gives, hashing while writing."""
+        return self._store(reader, None)
+
+    def get(self, name: Digest) -> bytes:
+        """The content, hashed again."""
+        with self._open(name) as file:
+            return require(name, file.read())
+
+    def open(self, name: Digest) -> BinaryIO:
+        """The content as a stream, verified whole before the first byte is handed out."""
+        file = self._open(name)
+        try:
+            if os.fstat(file.fileno()).st_size <= CHUNK_BYTES:
+                with file:
+                    return io.BytesIO(require(name, file.read()))
+            hasher = blake3()
+            while part := file.read(CHUNK_BYTES):
+                hasher.update(part)
+            if hasher.digest() != name:
+                raise damaged(name, hasher.digest())
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def has(self, name: Digest) -> bool:
+        """Whether a file of that name is here."""
+        return self.path(name).is_file()
+
+    def flush(self) -> None:
+        """Sync what is pending, then mark it settled."""
+        if not self._pending:
+            return
+        try:
+            self._sync()
+        except OSError as problem:
+            raise _write_error(problem, self._directory) from problem
+        self._pending.clear()
+
+    def path(self, name: Digest) -> Path:
+        """Where the object called ``name`` lies."""
+        if len(name) != _DIGEST_BYTES:
+            raise ObjectMissing(f"expected a digest of 32 bytes, found {len(name)}")
+        text = name.hex()
+        return self._directory / text[:2] / text[2:]
+
+    def _open(self, name: Digest) -> BinaryIO:
+        path = self.path(name)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
+            raise missing(name) from None
+        except OSError as problem:
+            if problem.errno == errno.ELOOP:
+                raise missing(name) from problem
+            raise UnreadableError(
+                f"expected to read object {path}, found: {problem.strerror}; check its mode"
+            ) from problem
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise missing(name)
+        return os.fdopen(descriptor, "rb")
+
+    def _settled(self, name: Digest, size: int) -> bool:
+        if name in self._pending:
+            return True
+        try:
+            state = self.path(name).lstat()
+        except OSError:
+            return False
+        if not stat.S_ISREG(state.st_mode) or state.st_size != size:
+            return False
+        return stat.S_IMODE(state.st_mode) == _SETTLED
+
+    def _store(self, reader: Reader, known: Digest | None) -> Digest:
+        spare = None
+        try:
+            self._make(self._directory)
+            spare, descriptor = self._spare()
+            name, size = _copy(reader, descriptor)
+            if known is None and self._settled(name, size):
+                spare.unlink()
+                return name
+            path = self.path(name)
+            self._make(path.parent)
+            spare.rename(path)
+        except OSError as problem:
+            if spare is not None:
+                spare.unlink(missing_ok=True)
+            raise _write_error(problem, self._directory) from problem
+        except LedgerError:
+            if spare is not None:
+                spare.unlink(missing_ok=True)
+            raise
+        self._pending[name] = path
+        return name
+
+    def _spare(self) -> tuple[Path, int]:
+        while True:
+            self._serial += 1
+            spare = self._directory / f".new-{os.getpid()}-{self._serial}"
+            try:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                return spare, os.open(spare, flags, _FRESH)
+            except FileExistsError:
+                continue  # left by a dead process of the same number
+
+    def _make(self, folder: Path) -> None:
+        if folder not in self._made:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._made.add(folder)
+
+    def _sync(self) -> None:
+        # Order: bytes, then folders, then the mode that says both are done.
+        if len(self._pending) > _SYNC_WHOLE_ABOVE and _sync_filesystem(self._directory):
+            for path in self._pending.values():
+                path.chmod(_SETTLED)
+            return
+        opened: list[int] = []
+        try:
+            for path in self._pending.values():
+                opened.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+                os.fsync(opened[-1])
+            folders = {path.parent for path in self._pending.values()}
+            for folder in (*folders, self._directory, self._directory.parent):
+                sync_directory(folder)
+            for descriptor in opened:
+                os.fchmod(descriptor, _SETTLED)
+        finally:
+            for descriptor in opened:
+                os.close(descriptor)
+
+
+class _OneShot:
+    """A reader over bytes that are in memory already."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data: bytes = data
+
+    def __call__(self, _count: int) -> bytes:
+        data, self._data = self._data, b""
+        return data
+
+
+def sync_directory(folder: Path) -> None:
+    """Make the names in ``folder`` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(reader: Reader, descriptor: int) -> tuple[Digest, int]:
+    hasher, total = blake3(), 0
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        while part := reader(CHUNK_BYTES):
+            total = within_limit(total + len(part))
+            hasher.update(part)
+            view = memoryview(part)
+            while view:
+                view = view[file.write(view) :]
+    return Digest(hasher.digest()), total
+
+
+def _sync_filesystem(folder: Path) -> bool:
+    """One ``syncfs`` for all pending files; False where the C library does not offer it."""
+    syncfs: Callable[[int], int] | None = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:
+        return False
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _write_error(problem: OSError, place: Path) -> DurabilityError:
+    kind = DiskFull if problem.errno in NO_ROOM else DurabilityError
+    return kind(
+        f"expected to store an object in {place}, found: {problem.strerror}; make room or repair "
+        "the disk, then open the ledger again"
+    )

@@ -1,0 +1,328 @@
+"""A store in a directory: segments as files, ``flock`` between processes, durable writes.
+
+Life of an instance: created, used, and closed, by itself when a write or a sync fails: what such a
+failure left on the disk is unknown, and a second sync would lie. Opening again finds out.
+
+Sequences of system calls:
+
+append            pwritev(RWF_DSYNC); a crash leaves any prefix, which recovery sets aside
+begin_segment     create segment.new, write, fsync, rename into segments/, fsync segments/
+set_aside         create quarantine file, write, fsync, fsync quarantine/, ftruncate, fsync segment
+publish, cache    create, write, rename; not synced, because both can be made again from the log
+"""
+
+import errno
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, NoReturn
+
+from ledger.errors import (
+    ClosedError,
+    DiskFull,
+    DurabilityError,
+    FormatError,
+    LedgerMissing,
+    UnreadableError,
+)
+from ledger.file_objects import NO_ROOM, FileObjects, sync_directory
+from ledger.objects import ObjectStore
+from ledger.store import Position
+
+SEGMENT_NAME: Final = re.compile(r"[0-9]{12}\.seg")
+MAX_SMALL_FILE: Final = 64 * 1024 * 1024
+_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+_WRITE: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+_CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_TRUNC
+_KEEP_OPEN: Final = 16
+
+
+def segment_name(segment: int) -> str:
+    """The file name of ``segment``."""
+    return f"{segment:012d}.seg"
+
+
+class FileStore:
+    """A log in ``directory``; several processes may hold one each."""
+
+    volatile = False
+
+    def __init__(self, directory: Path, *, read_only: bool = False, create: bool = True) -> None:
+        """Open ``directory``, making it when allowed."""
+        self.directory = directory
+        self._read_only = read_only
+        self._objects = FileObjects(directory / "objects")
+        self._segments_dir = directory / "segments"
+        self._files: dict[int, int] = {}
+        self._last = -1
+        self._closed = False
+        self._lock_file: int | None = None
+        if not self._segments_dir.is_dir():
+            self._create_folders(create=create and not read_only)
+        self._lock_file = self._open_lock()
+        self._last = self._find_last()
+
+    @property
+    def objects(self) -> ObjectStore:
+        """The content that records refer to."""
+        return self._objects
+
+    @property
+    def writable(self) -> bool:
+        """Whether this instance may write."""
+        return not self._read_only
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the lock file; the kernel releases it when the process dies."""
+        with self._locked(fcntl.LOCK_EX):
+            yield
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Keep appenders away for a moment."""
+        with self._locked(fcntl.LOCK_SH):
+            yield
+
+    def end(self) -> Position:
+        """The end of the log: one fstat, and one stat for a segment begun by another process."""
+        self._require_open()
+        while (self._segments_dir / segment_name(self._last + 1)).exists():
+            self._last += 1
+        if self._last < 0:
+            return Position(-1, 0)
+        return Position(self._last, self.length(self._last))
+
+    def length(self, segment: int) -> int:
+        """The bytes in ``segment``."""
+        return os.fstat(self._file(segment)).st_size
+
+    def read(self, at: Position, count: int) -> bytes:
+        """Up to ``count`` bytes."""
+        descriptor = self._file(at.segment)
+        try:
+            data = os.pread(descriptor, count, at.offset)
+            while data and len(data) < count:
+                more = os.pread(descriptor, count - len(data), at.offset + len(data))
+                if not more:
+                    break
+                data += more
+        except OSError as problem:
+            raise UnreadableError(
+                f"expected to read segment {at.segment}, found: {problem.strerror}; check the disk"
+            ) from problem
+        return data
+
+    def begin_segment(self, segment: int, data: bytes) -> None:
+        """Create a segment whole, or not at all."""
+        self._require_open()
+        spare = self.directory / "segment.new"
+        try:
+            descriptor = os.open(spare, _CREATE, 0o644)
+            try:
+                _write_all(descriptor, data)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            spare.rename(self._segments_dir / segment_name(segment))
+            sync_directory(self._segments_dir)
+        except OSError as problem:
+            self._fail("create a segment", problem)
+        self._last = segment
+
+    def append(self, at: Position, data: bytes) -> None:
+        """Write and sync in one call where the kernel can."""
+        descriptor = self._file(at.segment)
+        try:
+            written = _write_durably(descriptor, data, at.offset)
+            while written < len(data):
+                written += _write_durably(descriptor, data[written:], at.offset + written)
+        except OSError as problem:
+            self._fail("append", problem)
+
+    def set_aside(self, at: Position, name: str) -> None:
+        """Copy the tail durably, then cut it; a crash between leaves both, which is harmless."""
+        descriptor = self._file(at.segment)
+        folder = self.directory / "quarantine"
+        try:
+            folder.mkdir(exist_ok=True)
+            target = os.open(folder / name, _CREATE, 0o600)
+            try:
+                offset, size = at.offset, os.fstat(descriptor).st_size
+                while offset < size:
+                    offset += _write_all(target, os.pread(descriptor, 1024 * 1024, offset))
+                os.fsync(target)
+            finally:
+                os.close(target)
+            sync_directory(folder)
+            sync_directory(self.directory)
+            os.ftruncate(descriptor, at.offset)
+            os.fsync(descriptor)
+        except OSError as problem:
+            self._fail("set a torn tail aside", problem)
+
+    def published(self) -> bytes | None:
+        """The file ``checkpoint``."""
+        return self._small("checkpoint")
+
+    def publish(self, note: bytes) -> None:
+        """Replace the file ``checkpoint``."""
+        self._replace("checkpoint", note)
+
+    def cached(self) -> bytes | None:
+        """The file ``head``; unreadable is as good as absent."""
+        try:
+            return self._small("head")
+        except UnreadableError:
+            return None
+
+    def cache(self, data: bytes) -> None:
+        """Replace the file ``head``."""
+        self._replace("head", data)
+
+    def close(self) -> None:
+        """Close every descriptor; the lock goes with its file."""
+        self._closed = True
+        for descriptor in self._files.values():
+            os.close(descriptor)
+        self._files.clear()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    @contextmanager
+    def _locked(self, kind: int) -> Iterator[None]:
+        self._require_open()
+        if self._lock_file is None:
+            yield  # a copy without lock file: nobody appends to it
+            return
+        fcntl.flock(self._lock_file, kind)
+        try:
+            yield
+        finally:
+            if self._lock_file is not None:
+                fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+
+    def _create_folders(self, *, create: bool) -> None:
+        if not create:
+            raise LedgerMissing(
+                f"expected a ledger in {self.directory}, found none; check the path"
+            )
+        try:
+            self._segments_dir.mkdir(parents=True, exist_ok=True)
+            sync_directory(self.directory)
+            sync_directory(self.directory.parent)
+        except OSError as problem:
+            raise UnreadableError(
+                f"expected to create a ledger in {self.directory}, found: {problem.strerror}; "
+                "choose a folder you may write to"
+            ) from problem
+
+    def _open_lock(self) -> int | None:
+        path = self.directory / "lock"
+        try:
+            if self._read_only:
+                return os.open(path, _READ)
+            return os.open(path, _WRITE | os.O_CREAT, 0o644)
+        except OSError as problem:
+            if self._read_only and problem.errno in {errno.ENOENT, errno.EACCES}:
+                return None
+            raise UnreadableError(
+                f"expected to open the lock {path}, found: {problem.strerror}; "
+                "check who may write to the ledger"
+            ) from problem
+
+    def _find_last(self) -> int:
+        try:
+            names = sorted(name for name in os.listdir(self._segments_dir))  # noqa: PTH208 - names
+        except OSError as problem:
+            raise UnreadableError(
+                f"expected to list {self._segments_dir}, found: {problem.strerror}; check its mode"
+            ) from problem
+        for number, name in enumerate(names):
+            if name != segment_name(number):
+                raise FormatError(
+                    f"expected segments/{segment_name(number)}, found segments/{name}; a segment is "
+                    "missing, renamed, or a foreign file lies there"
+                )
+        return len(names) - 1
+
+    def _file(self, segment: int) -> int:
+        self._require_open()
+        if segment in self._files:
+            return self._files[segment]
+        path = self._segments_dir / segment_name(segment)
+        try:
+            descriptor = os.open(path, _READ if self._read_only else _WRITE)
+        except OSError as problem:
+            raise UnreadableError(
+                f"expected to open {path}, found: {problem.strerror}; check who may read it"
+            ) from problem
+        if len(self._files) >= _KEEP_OPEN:
+            os.close(self._files.pop(next(iter(self._files))))
+        self._files[segment] = descriptor
+        return descriptor
+
+    def _small(self, name: str) -> bytes | None:
+        try:
+            descriptor = os.open(self.directory / name, _READ | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return None
+        except OSError as problem:
+            raise UnreadableError(
+                f"expected to read {self.directory / name}, found: {problem.strerror}"
+            ) from problem
+        try:
+            with os.fdopen(descriptor, "rb") as file:
+                return file.read(MAX_SMALL_FILE)
+        except OSError as problem:
+            raise UnreadableError(
+                f"expected a file {self.directory / name}, found: {problem.strerror}"
+            ) from problem
+
+    def _replace(self, name: str, data: bytes) -> None:
+        self._require_open()
+        spare = self.directory / f"{name}.new"
+        try:
+            descriptor = os.open(spare, _CREATE, 0o644)
+            try:
+                _write_all(descriptor, data)
+            finally:
+                os.close(descriptor)
+            spare.rename(self.directory / name)
+        except OSError as problem:
+            self._fail(f"publish {name}", problem)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ClosedError("expected an open ledger, found a closed one; open it again")
+
+    def _fail(self, what: str, problem: OSError) -> NoReturn:
+        with suppress(OSError):
+            self.close()
+        kind = DiskFull if problem.errno in NO_ROOM else DurabilityError
+        raise kind(
+            f"expected to {what} in {self.directory}, found: {problem.strerror}; this instance is "
+            "closed: make room or repair the disk, then open the ledger again"
+        ) from problem
+
+
+def _write_all(descriptor: int, data: bytes) -> int:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    return len(data)
+
+
+def _write_durably(descriptor: int, data: bytes, offset: int) -> int:
+    try:
+        return os.pwritev(descriptor, [data], offset, os.RWF_DSYNC)
+    except OSError as problem:
+        if problem.errno not in {errno.EOPNOTSUPP, errno.ENOSYS}:
+            raise
+    written = os.pwrite(descriptor, data, offset)
+    os.fdatasync(descriptor)
+    return written

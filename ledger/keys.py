@@ -1,0 +1,240 @@
+"""Ed25519 keys of a ledger, in the encodings of signed-note.
+
+A public key is ``<name>+<hash>+<base64 of 0x01 and 32 bytes>``; a secret one is the same with the seed,
+behind ``PRIVATE+KEY+``. The name is the ledger's origin. Secret keys rest in files of mode 0600 in a
+folder of mode 0700; one that others can read is refused, because it may be known already.
+
+The signature library accepts public keys of small order, under which many messages verify, and
+points that are not reduced. We refuse both before it sees them. It is imported late: a process that only reads
+unsigned ledgers, or none, does not pay for it.
+"""
+
+import os
+import stat
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from ledger.errors import (
+    DurabilityError,
+    KeyExposed,
+    KeyFormatError,
+    KeyProblem,
+    NoteError,
+    UnreadableError,
+    WrongKey,
+)
+from ledger.note import KEY_ID_BYTES, Note, Signature, decode64, encode64, is_name
+
+SEED_BYTES: Final = 32
+_ED25519: Final = b"\x01"
+_SECRET_PREFIX: Final = "PRIVATE+KEY+"
+_FIELD: Final = 2**255 - 19
+_ORDER_8_Y: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_LOW_ORDER_Y: Final = frozenset({0, 1, _FIELD - 1, _ORDER_8_Y, _FIELD - _ORDER_8_Y})
+_MAX_KEY_FILE: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """Who may sign: a name and an Ed25519 point that is neither weak nor oddly spelled."""
+
+    name: str
+    key: bytes
+
+    def __post_init__(self) -> None:
+        """Refuse names and points that must not be trusted."""
+        if not is_name(self.name):
+            raise KeyFormatError(f"expected a name without spaces and '+', found {self.name!r}")
+        if not is_safe_point(self.key):
+            raise KeyFormatError(
+                f"expected an Ed25519 key of full order, found {self.key.hex()!r}; "
+                "ask its owner for another key"
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> "PublicKey":
+        """Read ``<name>+<hash>+<base64>``."""
+        name, key_id, key = _split(text.strip())
+        public = cls(name, key)
+        if public.key_id != key_id:
+            raise KeyFormatError(
+                f"expected key hash {public.key_id.hex()} for {name}, found {key_id.hex()}; "
+                "copy the public key again"
+            )
+        return public
+
+    @property
+    def key_id(self) -> bytes:
+        """The four bytes that name this key in signature lines."""
+        return sha256(self.name.encode() + b"\n" + _ED25519 + self.key).digest()[:KEY_ID_BYTES]
+
+    def __str__(self) -> str:
+        """The text form, as ``parse`` reads it."""
+        return f"{self.name}+{self.key_id.hex()}+{encode64(_ED25519 + self.key)}"
+
+    def verify(self, note: Note) -> None:
+        """Refuse ``note`` unless this key signed it, exactly once."""
+        # Importing here keeps 30 ms from every start that verifies nothing.
+        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+            Ed25519PublicKey,
+        )
+
+        mine = [s for s in note.signatures if s.name == self.name and s.key_id == self.key_id]
+        if len(mine) != 1:
+            found = ", ".join(f"{s.name}+{s.key_id.hex()}" for s in note.signatures)
+            raise NoteError(
+                f"expected one signature by {self.name}+{self.key_id.hex()}, found {found}"
+            )
+        try:
+            Ed25519PublicKey.from_public_bytes(self.key).verify(mine[0].value, note.text.encode())
+        except (InvalidSignature, ValueError) as problem:
+            raise NoteError(
+                f"expected a signature by {self.name}+{self.key_id.hex()}, found one that does "
+                "not verify; the text was altered or signed by another key"
+            ) from problem
+
+
+class Signer:
+    """A secret key that signs the heads of one ledger; ``repr`` shows the public half only."""
+
+    __slots__ = ("_key", "_seed", "public")
+
+    def __init__(self, name: str, seed: bytes) -> None:
+        """Hold the key made from ``seed`` under ``name``."""
+        # Importing here keeps 30 ms from every start that signs nothing.
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+            Ed25519PrivateKey,
+        )
+
+        if len(seed) != SEED_BYTES:
+            raise KeyFormatError(f"expected a seed of {SEED_BYTES} bytes, found {len(seed)}")
+        self._seed = seed
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self.public = PublicKey(name, self._key.public_key().public_bytes_raw())
+
+    def __repr__(self) -> str:
+        """Never the secret."""
+        return f"Signer({self.public})"
+
+    @property
+    def name(self) -> str:
+        """The name of the key: the ledger's origin."""
+        return self.public.name
+
+    @classmethod
+    def parse(cls, text: str) -> "Signer":
+        """Read ``PRIVATE+KEY+<name>+<hash>+<base64>``."""
+        stripped = text.strip()
+        if not stripped.startswith(_SECRET_PREFIX):
+            raise KeyFormatError(f"expected a secret key starting with {_SECRET_PREFIX}")
+        name, key_id, seed = _split(stripped.removeprefix(_SECRET_PREFIX))
+        signer = cls(name, seed)
+        if signer.public.key_id != key_id:
+            raise KeyFormatError(f"expected the hash of {name}'s key, found {key_id.hex()}")
+        return signer
+
+    def secret_text(self) -> str:
+        """The secret key as its file holds it; for nobody's eyes."""
+        return (
+            f"{_SECRET_PREFIX}{self.name}+{self.public.key_id.hex()}"
+            f"+{encode64(_ED25519 + self._seed)}"
+        )
+
+    def sign(self, text: str) -> Note:
+        """The note of ``text`` with this key's signature."""
+        value = self._key.sign(text.encode())
+        return Note(text, (Signature(self.name, self.public.key_id, value),))
+
+
+def is_safe_point(key: bytes) -> bool:
+    """Whether ``key`` spells a reduced point that is not of small order."""
+    if len(key) != SEED_BYTES:
+        return False
+    y = int.from_bytes(key, "little") & ((1 << 255) - 1)
+    return y < _FIELD and y not in _LOW_ORDER_Y
+
+
+def load_key(path: Path) -> Signer:
+    """Read the secret key at ``path``; refuses one that others can read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as problem:
+        raise UnreadableError(
+            f"expected a secret key at {path}, found: {problem.strerror}; restore the file"
+        ) from problem
+    with os.fdopen(descriptor, "rb") as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise KeyFormatError(f"expected a file at {path}, found something else")
+        if state.st_mode & 0o077:
+            raise KeyExposed(
+                f"expected mode 0600 on {path}, found {stat.S_IMODE(state.st_mode):04o}; others may "
+                "know this key: make a new one, or chmod 600 it if you are sure"
+            )
+        data = file.read(_MAX_KEY_FILE)
+    try:
+        return Signer.parse(data.decode())
+    except (UnicodeDecodeError, KeyProblem, NoteError) as problem:
+        raise KeyFormatError(
+            f"expected a secret key in {path}, found another text; restore the file from a backup"
+        ) from problem
+
+
+def load_or_create_key(path: Path, origin: str) -> Signer:
+    """The key at ``path``; made there, once and whole, when there is none.
+
+    A new key is written to a file of its own, synced, and linked to its name: of several processes
+    starting at once one wins and all use that key. A crash leaves a spare file, never half a key.
+    """
+    if not os.path.lexists(path):
+        try:
+            _create(path, Signer(origin, os.urandom(SEED_BYTES)))
+        except OSError as problem:
+            raise DurabilityError(
+                f"expected to create the key {path}, found: {problem.strerror}; check the folder"
+            ) from problem
+    signer = load_key(path)
+    if signer.name != origin:
+        raise WrongKey(f"expected the key of {origin} at {path}, found the key of {signer.name}")
+    return signer
+
+
+def _create(path: Path, signer: Signer) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    spare = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
+    descriptor = os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(signer.secret_text().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(spare, path)
+        except FileExistsError:
+            return  # another process was first; its key is the key
+    finally:
+        spare.unlink()
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _split(text: str) -> tuple[str, bytes, bytes]:
+    parts = text.split("+", 2)
+    if len(parts) != 3:  # noqa: PLR2004 - name, hash and key
+        raise KeyFormatError("expected <name>+<hash>+<base64>, found another text")
+    name, key_hash, encoded = parts
+    try:
+        key_id, key = bytes.fromhex(key_hash), decode64(encoded)
+    except (ValueError, NoteError) as problem:
+        raise KeyFormatError(f"expected a hash in hex and base64: {problem}") from problem
+    if key_id.hex() != key_hash or len(key_id) != KEY_ID_BYTES:
+        raise KeyFormatError(f"expected a key hash of 8 small hex digits, found {key_hash[:20]!r}")
+    if key[:1] != _ED25519 or len(key) != SEED_BYTES + 1:
+        raise KeyFormatError("expected an Ed25519 key (type 1, 32 bytes), found another type")
+    return name, key_id, key[1:]

@@ -1,0 +1,99 @@
+"""C2SP signed-note: a text and lines of signatures below it.
+
+A note is UTF-8 without control characters besides newline. Its signatures follow the *last* empty
+line, one a line: an em dash, the key's name, and base64 of a 4-byte key hash and the signature. Parsing
+is strict enough that every note has one spelling only: base64 must be what encoding gives.
+"""
+
+import binascii
+from dataclasses import dataclass
+from typing import Final
+
+from ledger.errors import NoteError
+
+MAX_NOTE_BYTES: Final = 64 * 1024
+MAX_SIGNATURES: Final = 100
+KEY_ID_BYTES: Final = 4
+_MARK: Final = "\u2014 "
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One signature line: who claims to have signed, with which key, and the bytes."""
+
+    name: str
+    key_id: bytes
+    value: bytes
+
+    def line(self) -> str:
+        """The line as it stands in a note."""
+        return f"{_MARK}{self.name} {encode64(self.key_id + self.value)}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A text ending with a newline, and its signatures; nothing is verified yet."""
+
+    text: str
+    signatures: tuple[Signature, ...]
+
+    def encode(self) -> bytes:
+        """The bytes of the note."""
+        lines = "".join(signature.line() for signature in self.signatures)
+        return f"{self.text}\n{lines}".encode()
+
+
+def parse(data: bytes) -> Note:
+    """Read a note; refuses every other form."""
+    if len(data) > MAX_NOTE_BYTES:
+        raise NoteError(f"expected a note of at most {MAX_NOTE_BYTES} bytes, found {len(data)}")
+    try:
+        whole = data.decode()
+    except UnicodeDecodeError as problem:
+        raise NoteError(f"expected a note in UTF-8, found other bytes: {problem}") from problem
+    if any(character < " " and character != "\n" for character in whole):
+        raise NoteError("expected no control characters in a note, found one")
+    head, empty_line, tail = whole.rpartition("\n\n")
+    if not empty_line or not tail.endswith("\n"):
+        raise NoteError("expected a text, an empty line and signature lines, found another shape")
+    lines = tail[:-1].split("\n")
+    if len(lines) > MAX_SIGNATURES:
+        raise NoteError(f"expected at most {MAX_SIGNATURES} signatures, found {len(lines)}")
+    return Note(head + "\n", tuple(_parse_line(line) for line in lines))
+
+
+def is_name(name: str) -> bool:
+    """Whether a key may be called ``name``."""
+    return (
+        bool(name)
+        and "+" not in name
+        and not any(character.isspace() or character < " " for character in name)
+    )
+
+
+def encode64(data: bytes) -> str:
+    """Standard base64."""
+    return binascii.b2a_base64(data, newline=False).decode()
+
+
+def decode64(text: str) -> bytes:
+    """Standard base64 in its only spelling; spare bits and foreign characters are refused."""
+    try:
+        data = binascii.a2b_base64(text.encode("ascii"))
+    except (binascii.Error, UnicodeEncodeError) as problem:
+        raise NoteError(f"expected base64, found {text[:80]!r}: {problem}") from problem
+    if encode64(data) != text:
+        raise NoteError(f"expected base64 as encoding gives it, found {text[:80]!r}")
+    return data
+
+
+def _parse_line(line: str) -> Signature:
+    if not line.startswith(_MARK):
+        raise NoteError(f"expected a signature line, found {line[:80]!r}")
+    name, space, encoded = line.removeprefix(_MARK).partition(" ")
+    if not space or not is_name(name):
+        raise NoteError(f"expected a key name and base64, found {line[:80]!r}")
+    data = decode64(encoded)
+    if len(data) <= KEY_ID_BYTES:
+        raise NoteError(f"expected a key hash and a signature, found {len(data)} bytes")
+    return Signature(name, data[:KEY_ID_BYTES], data[KEY_ID_BYTES:])

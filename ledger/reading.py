@@ -1,0 +1,118 @@
+"""Reading records out of the middle of a log without trusting the disk.
+
+Reading starts at a place whose chain digest is known for certain: the log's beginning, a checkpoint frame whose
+signature is verified now, or (in memory) a digest remembered by this process. From there the chain
+is followed, and records are handed out only when a later signed checkpoint confirms the digest reached;
+signatures between are not needed for that, because each digest covers all before it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from ledger import canonical, checkpoint, segment
+from ledger.canonical import Digest
+from ledger.errors import CanonicalError, DamagedError, NoteError
+from ledger.index import Index, read_checkpoint
+from ledger.keys import PublicKey
+from ledger.record import Record, genesis, link, unsealed
+from ledger.segment import Frame
+from ledger.store import Position, Store
+
+_CONFIRM_EVERY: Final = 1024
+
+
+class _Start(NamedTuple):
+    size: int
+    chain: Digest
+    at: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One log as it stood: up to ``end``, signed by ``key`` (None in unsigned memory)."""
+
+    store: Store
+    key: PublicKey | None
+    origin: str
+    end: Position
+
+    def records(
+        self, index: Index, anchors: dict[int, Digest], first: int, last: int
+    ) -> Iterator[Record]:
+        """The records ``first`` to ``last``; the signed head must be at least ``last``."""
+        seq, chain, at = self._start(index, anchors, first)
+        encoder = canonical.packer()
+        waiting: list[Record] = []
+        for frame in self._frames(at, seq):
+            if frame.is_checkpoint:
+                if waiting and (len(waiting) >= _CONFIRM_EVERY or seq >= last):
+                    self._confirm(frame, seq, chain)
+                    yield from waiting
+                    waiting = []
+            else:
+                expected = link(chain, frame.content)
+                if expected != frame.tail:
+                    raise DamagedError(seq, "body and chain digest do not belong together")
+                chain = expected
+                if first <= seq < last:
+                    waiting.append(_unsealed(encoder, frame.content, seq, chain))
+                seq += 1
+                if self.key is None:
+                    yield from waiting
+                    waiting = []
+            if seq >= last and not waiting:
+                return
+        raise DamagedError(seq, f"expected {last} records under a checkpoint, found the log's end")
+
+    def _start(self, index: Index, anchors: dict[int, Digest], first: int) -> _Start:
+        found = index.before(first)
+        if found is not None:
+            size, at = found
+            if self.key is None:
+                return _Start(size, anchors[size], at)
+            try:
+                signed, stop = read_checkpoint(self.store, at, self.key)
+                if signed.size == size:
+                    return _Start(size, signed.chain, Position(at.segment, stop))
+            except (ValueError, NoteError):
+                pass  # a false place in a cache: the scan below meets whatever is wrong there
+            index.clear()
+        return _Start(0, genesis(self.origin), Position(0, segment.HEADER.size))
+
+    def _frames(self, at: Position, seq: int) -> Iterator[Frame]:
+        while at < self.end:
+            last = at.segment == self.end.segment
+            stop = self.end.offset if last else self.store.length(at.segment)
+            try:
+                for frame in segment.frames(self.store, at, stop):
+                    if not isinstance(frame, Frame):
+                        raise DamagedError(seq, f"{frame.reason} inside the signed log")
+                    yield frame
+            except DamagedError as problem:
+                if problem.seq < 0:
+                    raise DamagedError(seq, problem.reason) from problem
+                raise
+            if last:
+                return
+            at = Position(at.segment + 1, segment.HEADER.size)
+
+    def _confirm(self, frame: Frame, seq: int, chain: Digest) -> None:
+        assert self.key is not None
+        try:
+            signed = checkpoint.verified(frame.content, self.key)
+            holds = signed.size == seq and signed.chain == chain
+        except NoteError as problem:
+            raise DamagedError(seq - 1, f"checkpoint after it: {problem}") from problem
+        if not holds:
+            raise DamagedError(seq - 1, "checkpoint after it states another size or chain digest")
+
+
+def _unsealed(encoder: object, body: bytes, seq: int, chain: Digest) -> Record:
+    try:
+        record = unsealed(encoder, body, chain)
+    except CanonicalError as problem:
+        raise DamagedError(seq, str(problem)) from problem
+    if record.seq != seq:
+        raise DamagedError(seq, f"expected seq {seq} in the body, found {record.seq}")
+    return record
