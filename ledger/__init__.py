@@ -1,4 +1,10 @@
-"""A hash-chained, signed ledger. Knows bytes, chains and keys; knows nothing of shells."""
+"""A hash-chained, signed ledger. Knows bytes, chains and keys; knows nothing of shells.
+
+``read_bundle``, ``write_bundle``, ``Bundle`` and the module ``tampering`` load at
+first use, so that a shell's start does not pay for them.
+"""
+
+from typing import TYPE_CHECKING
 
 from ledger.canonical import Digest as Digest
 from ledger.canonical import Json as Json
@@ -51,3 +57,26 @@ from ledger.record import Head as Head
 from ledger.record import Record as Record
 from ledger.sealing import body_of as body_of
 from ledger.store import Store as Store
+from ledger.verifying import FirstBad as FirstBad
+from ledger.verifying import Status as Status
+from ledger.verifying import Verification as Verification
+from ledger.verifying import verify as verify
+
+if TYPE_CHECKING:
+    from ledger import tampering as tampering
+    from ledger.bundle import Bundle as Bundle
+    from ledger.bundle import read_bundle as read_bundle
+    from ledger.bundle import write_bundle as write_bundle
+
+_LATE = frozenset({"Bundle", "read_bundle", "write_bundle"})
+
+
+def __getattr__(name: str) -> object:
+    """Load what most processes never use (PEP 562)."""
+    from importlib import import_module  # noqa: PLC0415 - part of the late loading
+
+    if name == "tampering":
+        return import_module("ledger.tampering")
+    if name in _LATE:
+        return getattr(import_module("ledger.bundle"), name)
+    raise AttributeError(f"module 'ledger' has no attribute {name!r}")

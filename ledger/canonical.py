@@ -1,7 +1,7 @@
 """One value, one byte string: the encoding that every digest is taken over.
 
-Canonical means msgpack restricted to nil, booleans, integers of 64 bits in their shortest form, UTF-8
-strings, binaries, arrays, and maps whose keys are strings, unique and sorted by their UTF-8
+Canonical means msgpack restricted to nil, booleans, integers of 64 bits in their shortest form,
+UTF-8 strings, binaries, arrays, and maps whose keys are strings, unique and sorted by their UTF-8
 bytes. No floats (their text differs between writers), no extension types, at most ``MAX_DEPTH``
 containers inside one another.
 
@@ -16,7 +16,7 @@ from blake3 import blake3
 
 from ledger.errors import CanonicalError
 
-Json: TypeAlias = "None | bool | int | str | bytes | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | str | bytes | list[Json] | dict[str, Json] | None"
 Digest = NewType("Digest", bytes)
 
 MAX_DEPTH: Final = 32

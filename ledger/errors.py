@@ -56,7 +56,7 @@ class ClosedError(LedgerError):
 
 
 class ReadOnlyError(LedgerError):
-    """This instance cannot append."""
+    """The instance cannot append."""
 
 
 class ClockError(LedgerError):

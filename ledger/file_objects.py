@@ -1,8 +1,8 @@
 """Objects as files: ``objects/ab/cdef…``, written beside and renamed.
 
-The mode tells how far a file has come. It is 0400 until its bytes are synced and 0444 afterwards, so one
-``stat`` answers whether a put may rely on what is there. A file that a crash left at 0400 may hold
-anything; the next put of that content writes it anew.
+The mode tells how far a file has come. It is 0400 until its bytes are synced and 0444 afterwards,
+so one ``stat`` answers whether a put may rely on what is there. A file that a crash left at 0400
+may hold anything; the next put of that content writes it anew.
 """
 
 import ctypes

@@ -2,10 +2,11 @@
 
 Opening, catching up with other processes, recovery and verification all run through here.
 
-State: ``size``, ``chain``, ``hlc`` and ``frontier`` move with every record; ``mark`` remembers them at the
-last checkpoint that held. Records beyond the mark are nobody's promise yet: ``rewind`` drops them.
-Every violation raises ``DamagedError`` with the seq it concerns, and leaves the state at the mark or
-between; the owner must not go on. Not here: reading files, deciding what a torn end means.
+State: ``size``, ``chain``, ``hlc`` and ``frontier`` move with every record; ``mark`` remembers
+them at the last checkpoint that held. Records beyond the mark are nobody's promise yet:
+``rewind`` drops them. Every violation raises ``DamagedError`` with the seq it concerns, and
+leaves the state at the mark or between; the owner must not go on. Not here: reading files,
+deciding what a torn end means.
 """
 
 from typing import NamedTuple
@@ -178,10 +179,10 @@ class Follower:
         assert self.key is not None
         try:
             found = checkpoint.verified(note, self.key)
-            claims = (found.size, found.root, found.chain, found.hlc)
+            claims: tuple[int | bytes, ...] = (found.size, found.root, found.chain, found.hlc)
         except NoteError as problem:
             raise DamagedError(seq, f"checkpoint after it: {problem}") from problem
-        facts = (self.size, self.frontier.root(), self.chain, self.hlc)
+        facts: tuple[int | bytes, ...] = (self.size, self.frontier.root(), self.chain, self.hlc)
         for name, claim, fact in zip(("size", "root", "chain", "hlc"), claims, facts, strict=True):
             if claim != fact:
                 raise DamagedError(

@@ -1,12 +1,13 @@
 """Ed25519 keys of a ledger, in the encodings of signed-note.
 
-A public key is ``<name>+<hash>+<base64 of 0x01 and 32 bytes>``; a secret one is the same with the seed,
-behind ``PRIVATE+KEY+``. The name is the ledger's origin. Secret keys rest in files of mode 0600 in a
-folder of mode 0700; one that others can read is refused, because it may be known already.
+A public key is ``<name>+<hash>+<base64 of 0x01 and 32 bytes>``; a secret one is the same with the
+seed, behind ``PRIVATE+KEY+``. The name is the ledger's origin. Secret keys rest in files of mode
+0600 in a folder of mode 0700; one that others can read is refused, because it may be known
+already.
 
 The signature library accepts public keys of small order, under which many messages verify, and
-points that are not reduced. We refuse both before it sees them. It is imported late: a process that only reads
-unsigned ledgers, or none, does not pay for it.
+points that are not reduced. We refuse both before it sees them. It is imported late: a process
+that only reads unsigned ledgers, or none, does not pay for it.
 """
 
 import os
@@ -29,7 +30,7 @@ from ledger.note import KEY_ID_BYTES, Note, Signature, decode64, encode64, is_na
 
 SEED_BYTES: Final = 32
 _ED25519: Final = b"\x01"
-_SECRET_PREFIX: Final = "PRIVATE+KEY+"
+_SECRET_PREFIX: Final = "PRIVATE+KEY+"  # noqa: S105 - a format, not a secret
 _FIELD: Final = 2**255 - 19
 _ORDER_8_Y: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
 _LOW_ORDER_Y: Final = frozenset({0, 1, _FIELD - 1, _ORDER_8_Y, _FIELD - _ORDER_8_Y})
@@ -70,7 +71,7 @@ class PublicKey:
         """The four bytes that name this key in signature lines."""
         return sha256(self.name.encode() + b"\n" + _ED25519 + self.key).digest()[:KEY_ID_BYTES]
 
-    def __str__(self) -> str:
+    def __str__(self) -> str:  # type: ignore[explicit-override]  # typing has it from 3.12
         """The text form, as ``parse`` reads it."""
         return f"{self.name}+{self.key_id.hex()}+{encode64(_ED25519 + self.key)}"
 
@@ -115,7 +116,7 @@ class Signer:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.public = PublicKey(name, self._key.public_key().public_bytes_raw())
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # type: ignore[explicit-override]  # typing has it from 3.12
         """Never the secret."""
         return f"Signer({self.public})"
 

@@ -1,12 +1,12 @@
 """The one stateful class of this package: an append-only chain of records with signed heads.
 
-Life of an instance: opened (head known, log settled), used, closed. It closes itself when a write or
-sync fails. ``head`` moves only in ``append`` and ``refresh``; what is visible always lies under
-a signed checkpoint (over a memory store without signer: is simply there).
+Life of an instance: opened (head known, log settled), used, closed. It closes itself when a write
+or sync fails. ``head`` moves only in ``append`` and ``refresh``; what is visible always lies
+under a signed checkpoint (over a memory store without signer: is simply there).
 
-Several processes append to one directory. Each append holds the store's lock, first takes what others
-appended, then writes. A tail that no checkpoint covers was never acknowledged to anyone; it
-is not adopted, but set aside, and a record says so.
+Several processes append to one directory. Each append holds the store's lock, first takes what
+others appended, then writes. A tail that no checkpoint covers was never acknowledged to anyone;
+it is not adopted, but set aside, and a record says so.
 
 Not here: what frames must satisfy (``follower``), bytes on disks (``file_store``), whole audits
 (``verifying``).
@@ -511,7 +511,7 @@ class TokenSignatureLedger:
 
 def _refuse_reserved(entries: tuple[Entry, ...]) -> None:
     for entry in entries:
-        if isinstance(entry.kind, str) and entry.kind.startswith(_RESERVED):
+        if str(entry.kind).startswith(_RESERVED):
             raise EntryError(
                 f"expected a kind outside {_RESERVED}*, found {entry.kind!r}: those are what the "
                 "ledger says about itself; choose another kind"

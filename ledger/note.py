@@ -1,8 +1,9 @@
 """C2SP signed-note: a text and lines of signatures below it.
 
 A note is UTF-8 without control characters besides newline. Its signatures follow the *last* empty
-line, one a line: an em dash, the key's name, and base64 of a 4-byte key hash and the signature. Parsing
-is strict enough that every note has one spelling only: base64 must be what encoding gives.
+line, one a line: an em dash, the key's name, and base64 of a 4-byte key hash and the signature.
+Parsing is strict enough that every note has one spelling only: base64 must be what encoding
+gives.
 """
 
 import binascii

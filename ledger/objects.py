@@ -1,8 +1,8 @@
 """Immutable content named by its BLAKE3 digest: what stores of it promise, and the one in memory.
 
 Whatever is read is hashed again: a store never hands out bytes that do not have the digest asked
-for. ``put`` is idempotent. ``flush`` makes everything put so far durable; the ledger calls it before
-it writes records, so no durable record refers to content that a crash can take away.
+for. ``put`` is idempotent. ``flush`` makes everything put so far durable; the ledger calls it
+before it writes records, so no durable record refers to content that a crash can take away.
 """
 
 import io

@@ -1,9 +1,10 @@
 """Reading records out of the middle of a log without trusting the disk.
 
-Reading starts at a place whose chain digest is known for certain: the log's beginning, a checkpoint frame whose
-signature is verified now, or (in memory) a digest remembered by this process. From there the chain
-is followed, and records are handed out only when a later signed checkpoint confirms the digest reached;
-signatures between are not needed for that, because each digest covers all before it.
+Reading starts at a place whose chain digest is known for certain: the log's beginning, a
+checkpoint frame whose signature is verified now, or (in memory) a digest remembered by this
+process. From there the chain is followed, and records are handed out only when a later signed
+checkpoint confirms the digest reached; signatures between are not needed for that, because each
+digest covers all before it.
 """
 
 from collections.abc import Iterator

@@ -4,9 +4,9 @@ For replay, which holds what it would append against the bytes that were recorde
 """
 
 from ledger import canonical
-from ledger.record import Entry, seal
+from ledger.record import Entry, genesis, seal
 
 
 def body_of(entry: Entry, *, seq: int, hlc: int, node: str) -> bytes:
     """The canonical body of ``entry`` as record ``seq``; raises as ``append`` would."""
-    return seal(canonical.packer(), entry, seq, hlc, node)
+    return seal(canonical.packer(), entry, seq, hlc, node, genesis("")).body

@@ -1,9 +1,9 @@
 """The form of a segment: a header, then frames. Pure: bytes in, frames out.
 
-Header: 8 bytes magic, u32 format version, u32 segment number, all big-endian.
-Record frame: u32 length, body, 32-byte chain digest. Checkpoint frame: u32 length with the high bit set,
-signed note, 32-byte BLAKE3 of the note. Every segment but the first opens with the checkpoint
-frame that closed the one before.
+Header: 8 bytes magic, u32 format version, u32 segment number, all big-endian. Record frame: u32
+length, body, 32-byte chain digest. Checkpoint frame: u32 length with the high bit set, signed
+note, 32-byte BLAKE3 of the note. Every segment but the first opens with the checkpoint frame that
+closed the one before.
 """
 
 import struct

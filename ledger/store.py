@@ -1,7 +1,8 @@
 """Where a log rests: bytes in segments, a lock, two small files. A store moves bytes and never judges.
 
-The order of calls is the caller's duty: everything that changes a store happens inside ``exclusive``.
-A failed write or sync leaves the store unusable; the caller closes it and opens another.
+The order of calls is the caller's duty: everything that changes a store happens inside
+``exclusive``. A failed write or sync leaves the store unusable; the caller closes it and opens
+another.
 """
 
 from contextlib import AbstractContextManager
