@@ -1,0 +1,100 @@
+"""First code inside: says hello, waits for the job, builds the guest's world, runs its program."""
+
+import _socket
+import os
+import sys
+
+from . import clock, entropy, entry, hooks, host, stdin
+from .channel import Channel
+
+_UNIX, _STREAM = 1, 1
+_SOL_SOCKET, _SCM_RIGHTS = 1, 1
+
+
+def main() -> int:
+    """Run one job; the value is the program's exit code."""
+    channel = Channel(_take_control())
+    _limit(channel.receive()[1])
+    _hello(channel)
+    job = channel.receive()
+    tier, kind, target, arguments, count, seed, start, imports = job[1:]
+    words = arguments.split(b"\0") if int(count) else []
+    channel_exit = _exit_through(channel)
+    clock.install(int(start))
+    entropy.install(seed)
+    host.install(int(start))
+    stdin.install(channel)
+    hooks.install()
+    _unrecognisable()
+    plan = entry.Plan(
+        restricted=tier == b"restricted",
+        kind=kind.decode(),
+        target=os.fsdecode(target),
+        arguments=[os.fsdecode(word) for word in words],
+        imports=[name.decode() for name in imports.split(b"\0") if name],
+    )
+    code, cause = entry.perform(plan)
+    channel_exit(code, cause)
+    return code
+
+
+def _take_control() -> "_socket.socket":
+    """The socket that bubblewrap passed as stdin becomes descriptor 3, and stdin /dev/null."""
+    control = os.dup(0)
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return _socket.socket(_UNIX, _STREAM, 0, control)
+
+
+def _limit(numbers: bytes) -> None:
+    """Take on the kernel's limits, for this process and all it will start; never to be raised."""
+    import resource
+
+    values = [int(word) for word in numbers.split()]
+    for kind, soft, hard in zip(values[::3], values[1::3], values[2::3]):
+        resource.setrlimit(kind, (soft, hard))
+
+
+def _hello(channel: Channel) -> None:
+    """Send /w, and the kernel's word that addresses are fixed."""
+    workspace = os.open("/w", os.O_RDONLY | os.O_DIRECTORY)
+    file = os.open("/proc/self/personality", os.O_RDONLY)
+    personality = os.read(file, 8)
+    os.close(file)
+    fields = [b"hello", personality]
+    body = b"".join([len(field).to_bytes(4, "big") + field for field in fields])
+    rights = [(_SOL_SOCKET, _SCM_RIGHTS, workspace.to_bytes(4, sys.byteorder))]
+    channel._sock.sendmsg([len(body).to_bytes(4, "big") + body], rights)
+    os.close(workspace)
+
+
+def _exit_through(channel: Channel):
+    """Tell the outcome before the process ends, also where ``os._exit`` cuts it short."""
+    leave = os._exit
+    own = os.getpid()
+
+    def tell(code: int, cause: str) -> None:
+        if os.getpid() == own and not channel.cut:
+            channel.send(b"outcome", b"%d" % (code & 255), cause.encode())
+            channel.receive()
+
+    def _exit(status: int) -> None:
+        if isinstance(status, int):
+            tell(status, "exit")
+        leave(status)
+
+    _exit.__module__ = "posix"
+    _exit.__qualname__ = "_exit"
+    os._exit = _exit
+
+    def cut() -> None:
+        channel.cut = True
+
+    os.register_at_fork(after_in_child=cut)
+    return tell
+
+
+def _unrecognisable() -> None:
+    """Leave the search path as any program finds it."""
+    sys.path.remove("/os2")

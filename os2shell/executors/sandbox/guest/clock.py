@@ -1,0 +1,147 @@
+"""The guest's time: starts at the job's instant, goes one step per reading, and jumps over sleeps.
+
+All clocks are one counter. Monotonic clocks show the time since the start plus a constant. While the
+guest has other threads or child processes a sleep is a real one too, for these need real time to
+come to their own end; the counter then moves to where the sleep ends.
+"""
+
+import _thread
+import os
+import time
+
+STEP_NS = 1_000
+MONOTONIC_BASE_NS = 1_000_000_000_000
+_SECOND_NS = 1_000_000_000
+
+
+class Clock:
+    """The counter; ``now`` and ``start`` in nanoseconds of Unix time."""
+
+    __slots__ = ("now", "start")
+
+    def __init__(self) -> None:
+        self.now = self.start = 0
+
+
+CLOCK = Clock()
+_real_sleep = time.sleep
+_real_monotonic_ns = time.monotonic_ns
+
+
+def read_ns() -> int:
+    """One reading of the calendar clock."""
+    CLOCK.now = now = CLOCK.now + STEP_NS
+    return now
+
+
+def advance(seconds: float) -> None:
+    """Jump over ``seconds`` that nobody waits for."""
+    if seconds > 0:
+        CLOCK.now += int(seconds * _SECOND_NS)
+
+
+def alone() -> bool:
+    """Whether nothing but this thread could change anything while it waits."""
+    if _thread._count():
+        return False
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return True
+    return False
+
+
+def _sleep(seconds, /):
+    if alone():
+        _real_sleep(0 if seconds > 0 else seconds)
+        advance(seconds)
+        return
+    end = CLOCK.now + int(seconds * _SECOND_NS)
+    _real_sleep(seconds)
+    CLOCK.now = max(CLOCK.now, end)
+
+
+def _functions(clock: Clock, start: int) -> dict:
+    """The functions of ``time``, by name; closures, for they are called a million times."""
+    base = MONOTONIC_BASE_NS - start
+    real = {name: getattr(time, name) for name in _DEFAULTING}
+
+    def time_ns():
+        clock.now = now = clock.now + STEP_NS
+        return now
+
+    def time_():
+        clock.now = now = clock.now + STEP_NS
+        return now / 1e9
+
+    def monotonic_ns():
+        clock.now = now = clock.now + STEP_NS
+        return now + base
+
+    def monotonic():
+        clock.now = now = clock.now + STEP_NS
+        return (now + base) / 1e9
+
+    def process_time_ns():
+        clock.now = now = clock.now + STEP_NS
+        return now - start
+
+    def process_time():
+        clock.now = now = clock.now + STEP_NS
+        return (now - start) / 1e9
+
+    def clock_gettime_ns(clk_id, /):
+        if clk_id in (0, 5, 11):
+            return time_ns()
+        return process_time_ns() if clk_id in (2, 3) else monotonic_ns()
+
+    def clock_gettime(clk_id, /):
+        return clock_gettime_ns(clk_id) / 1e9
+
+    def gmtime(seconds=None, /):
+        return real["gmtime"](time_() if seconds is None else seconds)
+
+    def localtime(seconds=None, /):
+        return real["localtime"](time_() if seconds is None else seconds)
+
+    def ctime(seconds=None, /):
+        return real["ctime"](time_() if seconds is None else seconds)
+
+    def asctime(*when):
+        return real["asctime"](*(when or (localtime(),)))
+
+    def strftime(format, *when):
+        return real["strftime"](format, *(when or (localtime(),)))
+
+    return {
+        "time": time_, "time_ns": time_ns, "monotonic": monotonic, "monotonic_ns": monotonic_ns,
+        "perf_counter": monotonic, "perf_counter_ns": monotonic_ns, "process_time": process_time,
+        "process_time_ns": process_time_ns, "thread_time": process_time,
+        "thread_time_ns": process_time_ns, "clock_gettime": clock_gettime,
+        "clock_gettime_ns": clock_gettime_ns, "gmtime": gmtime, "localtime": localtime,
+        "ctime": ctime, "asctime": asctime, "strftime": strftime, "sleep": _sleep,
+    }  # fmt: skip
+
+
+_DEFAULTING = ("gmtime", "localtime", "ctime", "asctime", "strftime")
+
+
+def _times():
+    spent = (read_ns() - CLOCK.start) / 1e9
+    return os.times_result((spent, 0.0, 0.0, 0.0, (MONOTONIC_BASE_NS / 1e9) + spent))
+
+
+def install(start: int) -> None:
+    """Put the virtual clock behind ``time`` and ``os.times``."""
+    CLOCK.now = CLOCK.start = start
+    for name, function in _functions(CLOCK, start).items():
+        named(function, "time", name)
+        setattr(time, name, function)
+    os.times = named(_times, "posix", "times")
+
+
+def named(function, module: str, name: str):
+    """Give ``function`` the name of what it stands for."""
+    function.__module__ = module
+    function.__name__ = function.__qualname__ = name
+    return function

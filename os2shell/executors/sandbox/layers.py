@@ -1,0 +1,140 @@
+"""Which layers of isolation a started guest really has, read from the kernel before it may run code.
+
+Read from outside, out of ``/proc`` of the guest's own process: what the guest says of itself is not
+believed. The kernel's limits are set by the boot, with hard ones that cannot be raised again.
+"""
+
+import os
+import resource
+from pathlib import Path
+
+from os2shell.executors.sandbox.errors import SandboxUnavailable
+from os2shell.model.guest import Limits
+
+_NAMESPACES = {
+    "user-namespace": "user",
+    "mount-namespace": "mnt",
+    "pid-namespace": "pid",
+    "network-namespace": "net",
+    "ipc-namespace": "ipc",
+    "uts-namespace": "uts",
+    "cgroup-namespace": "cgroup",
+}
+REQUIRED = (
+    *(name for name in _NAMESPACES if name != "cgroup-namespace"),
+    "no-new-privileges",
+    "capabilities-dropped",
+    "not-root",
+    "aslr-off",
+    "rlimits",
+)
+"""What is asked of every sandbox; a manifest may require more, never less."""
+
+_ADDR_NO_RANDOMIZE = 0x0040000
+_SECOND_NS = 1_000_000_000
+_OPEN_FILES = 1024
+_OWN_PROCESSES = 2
+"""bubblewrap's own, which the kernel counts with the guest's."""
+_NAME_WIDTH = 26
+_KERNEL_NAMES = {
+    resource.RLIMIT_AS: "Max address space",
+    resource.RLIMIT_CPU: "Max cpu time",
+    resource.RLIMIT_NOFILE: "Max open files",
+    resource.RLIMIT_NPROC: "Max processes",
+    resource.RLIMIT_CORE: "Max core file size",
+    resource.RLIMIT_FSIZE: "Max file size",
+    resource.RLIMIT_MEMLOCK: "Max locked memory",
+    resource.RLIMIT_MSGQUEUE: "Max msgqueue size",
+}
+"""Names and width of the first column of ``/proc/PID/limits`` (proc(5))."""
+_SPARE_PROCESSES = 8
+"""Above the limit, so that the supervisor sees a guest that exceeds it; the kernel stops the rest."""
+
+
+def verified(pid: int, limits: Limits, personality: int) -> tuple[str, ...]:
+    """The names of the layers that hold for process ``pid``; raises when a required one does not."""
+    try:
+        found = [name for name, link in _NAMESPACES.items() if _separate(pid, link)]
+        found += _credentials(pid)
+        if personality & _ADDR_NO_RANDOMIZE:
+            found.append("aslr-off")
+        if _limited(pid, limits):
+            found.append("rlimits")
+    except OSError as error:
+        raise SandboxUnavailable(
+            f"the guest's isolation cannot be read ({error.strerror}: {error.filename})",
+            expected="/proc of our own children",
+            remedy="mount /proc without hidepid",
+        ) from error
+    missing = [name for name in REQUIRED if name not in found]
+    if missing:
+        raise SandboxUnavailable(
+            f"started without {', '.join(missing)}",
+            expected="every layer that was asked for",
+            remedy="`os2 doctor` tells what the machine gives",
+        )
+    return (
+        *found,
+        "userns-disabled",
+    )  # asserted by bubblewrap itself, which would not have started
+
+
+def _separate(pid: int, link: str) -> bool:
+    """Whether the guest's namespace is another than ours."""
+    inside = os.readlink(f"/proc/{pid}/ns/{link}")
+    return inside != os.readlink(f"/proc/self/ns/{link}")
+
+
+def _credentials(pid: int) -> list[str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    found = []
+    if status["NoNewPrivs"] == "1":
+        found.append("no-new-privileges")
+    sets = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+    if all(int(status[name], 16) == 0 for name in sets):
+        found.append("capabilities-dropped")
+    if "0" not in status["Uid"].split() and "0" not in status["Gid"].split():
+        found.append("not-root")
+    if int(status.get("Seccomp", "0")):
+        found.append("seccomp")
+    return found
+
+
+def wanted_limits(limits: Limits) -> tuple[tuple[int, int, int], ...]:
+    """The kernel's limits for the guest and all it starts: (kind, soft, hard), hard never infinite."""
+    wanted = {
+        resource.RLIMIT_AS: limits.memory_bytes,
+        resource.RLIMIT_CPU: max(1, -(-limits.cpu_ns // _SECOND_NS)),
+        resource.RLIMIT_NOFILE: _OPEN_FILES,
+        resource.RLIMIT_NPROC: limits.processes + _OWN_PROCESSES + _SPARE_PROCESSES,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: limits.workspace_bytes,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+    }
+    rows = []
+    for kind, value in wanted.items():
+        hard = resource.getrlimit(kind)[1]
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        # A second of hard CPU time more: the soft limit's SIGXCPU names the cause.
+        spare = 1 if kind == resource.RLIMIT_CPU and bound == value else 0
+        rows.append((kind, bound, bound + spare))
+    return tuple(rows)
+
+
+def limits_message(limits: Limits) -> bytes:
+    """What the boot applies before it says hello: numbers, three to a limit."""
+    return " ".join(str(number) for row in wanted_limits(limits) for number in row).encode()
+
+
+def _limited(pid: int, limits: Limits) -> bool:
+    """Whether the kernel holds the guest to every limit."""
+    held: dict[str, tuple[str, str]] = {}
+    for line in Path(f"/proc/{pid}/limits").read_text().splitlines()[1:]:
+        words = line[_NAME_WIDTH:].split()
+        held[line[:_NAME_WIDTH].strip()] = (words[0], words[1])
+    return all(
+        held[_KERNEL_NAMES[kind]] == (str(soft), str(hard))
+        for kind, soft, hard in wanted_limits(limits)
+    )

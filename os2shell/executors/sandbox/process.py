@@ -1,0 +1,91 @@
+"""The descriptors of one started guest: child, pipes, control socket, ``/w``, and the guest itself.
+
+Owns them, and closes each once. What the guest says over them is read by ``start`` and ``supervise``.
+"""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+from contextlib import suppress
+from io import FileIO
+from pathlib import Path
+from typing import cast
+
+from os2shell.executors.sandbox.errors import ProtocolBroken
+
+_NONE = -1
+
+
+class GuestProcess:
+    """bubblewrap as our child, and inside it the guest, held by pidfd."""
+
+    def __init__(self, child: subprocess.Popen[bytes], control: socket.socket) -> None:
+        """Own ``child`` with its pipes, and ``control``."""
+        self.child = child
+        self.control = control
+        self.stdout = cast("FileIO", child.stdout)
+        self.stderr = cast("FileIO", child.stderr)
+        self.workspace_fd = _NONE
+        self.guest_pid = _NONE
+        self.guest_fd = _NONE
+        self._init_fd = _NONE
+
+    @property
+    def complete(self) -> bool:
+        """Whether the guest and its workspace are known."""
+        return self.guest_fd != _NONE and self.workspace_fd != _NONE
+
+    def adopt_guest(self, pid: int) -> None:
+        """Hold the guest's main process; ``pid`` is ours, as the kernel wrote it."""
+        if self.guest_fd != _NONE:
+            return
+        try:
+            words = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+            self._init_fd = os.pidfd_open(int(words[1]))
+            self.guest_fd = os.pidfd_open(pid)
+        except OSError as error:
+            raise ProtocolBroken(f"the guest's process is gone ({error.strerror})") from error
+        self.guest_pid = pid
+
+    def adopt_workspace(self, fd: int) -> None:
+        """Hold ``/w``."""
+        os.set_inheritable(fd, False)
+        if self.workspace_fd != _NONE:
+            os.close(fd)
+            return
+        self.workspace_fd = fd
+
+    def signal_guest(self, number: signal.Signals) -> None:
+        """Send ``number`` to the guest's main process, if it lives."""
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.guest_fd, number)
+
+    def kill(self) -> None:
+        """Kill bubblewrap, and by that everything in its pid namespace; returns when it is dead."""
+        if self.child.poll() is None:
+            self.child.kill()
+        self.child.wait()
+        if self._init_fd != _NONE:
+            # The first process of the pid namespace ends after all others: then /w is still.
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._init_fd, signal.SIGKILL)
+            _wait_for(self._init_fd)
+
+    def close(self) -> None:
+        """Kill what lives, close everything."""
+        self.kill()
+        for stream in (self.stdout, self.stderr, self.control):
+            stream.close()
+        for fd in (self.workspace_fd, self.guest_fd, self._init_fd):
+            if fd != _NONE:
+                os.close(fd)
+        self.workspace_fd = self.guest_fd = self._init_fd = _NONE
+
+
+def _wait_for(pidfd: int) -> None:
+    """Wait until the process is dead; SIGKILL was sent, so that is soon."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    poll.poll(5000)

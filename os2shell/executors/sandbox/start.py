@@ -1,0 +1,200 @@
+"""A started sandbox: bubblewrap runs the guest's boot, which waits for its job.
+
+States: started (boot has said hello, the layers are verified, ``/w`` is empty and ours to fill) →
+running (``run``, once) → ended → closed. ``close`` is allowed at any time, kills whatever is left and
+is called by ``with``. A crash of the shell in any state kills the guest: bubblewrap dies with
+the thread that started it (PR_SET_PDEATHSIG), so start a sandbox from a thread that outlives it.
+"""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+from contextlib import AbstractContextManager, suppress
+from types import TracebackType
+from typing import Self
+
+from os2shell.executors.sandbox import layers as isolation
+from os2shell.executors.sandbox import wire
+from os2shell.executors.sandbox.bubblewrap import (
+    NO_BUBBLEWRAP,
+    NO_NAMESPACES,
+    arguments,
+    find_bubblewrap,
+    one_line,
+    outer_identity,
+)
+from os2shell.executors.sandbox.errors import ProtocolBroken, SandboxUnavailable
+from os2shell.executors.sandbox.image import Image
+from os2shell.executors.sandbox.job import GuestExit, GuestIo, Job
+from os2shell.executors.sandbox.ownership import files_as, fixed_addresses
+from os2shell.executors.sandbox.process import GuestProcess
+from os2shell.executors.sandbox.supervise import Supervisor
+from os2shell.model.guest import Limits
+
+HELLO_SECONDS = 20
+_CREDENTIALS_BYTES = 12
+
+
+class Sandbox:
+    """One sandbox, for one run. Made by ``start``.
+
+    ``workspace_fd`` is the private ``/w``, readable and writable from here even after the guest
+    ended; creating files in it must happen inside ``writing()``.
+    """
+
+    def __init__(
+        self, image: Image, limits: Limits, process: GuestProcess, layers: tuple[str, ...]
+    ) -> None:
+        """Keep what ``start`` has made and verified."""
+        self.image = image
+        self.layers = layers
+        self._limits = limits
+        self._process = process
+        self._identity = outer_identity()
+        self._supervisor: Supervisor | None = None
+
+    @classmethod
+    def start(cls, image: Image, limits: Limits) -> Self:
+        """Start the guest's boot and verify its isolation. Raises ``SandboxUnavailable``."""
+        process = _spawn(image, limits)
+        try:
+            personality = _hello(process)
+            layers = isolation.verified(process.guest_pid, limits, personality)
+        except BaseException:
+            process.close()
+            raise
+        return cls(image, limits, process, layers)
+
+    @property
+    def workspace_fd(self) -> int:
+        """The directory descriptor of ``/w``."""
+        return self._process.workspace_fd
+
+    @property
+    def owner(self) -> tuple[int, int] | None:
+        """Who must own what is in ``/w``, as (uid, gid); None when that is ourselves."""
+        return None if self._identity is None else (self._identity, self._identity)
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Inside, this thread may create files below ``workspace_fd``; they belong to the guest."""
+        return files_as(self._identity)
+
+    def run(self, job: Job, io: GuestIo) -> GuestExit:
+        """Run ``job`` to its end; output and requests go to ``io``. Once per sandbox.
+
+        Ctrl-C is passed to the guest; after two seconds, or at the second one, it is killed.
+        """
+        if self._supervisor is not None:
+            message = "a sandbox runs one job; this one had its own"
+            raise RuntimeError(message)
+        self._supervisor = Supervisor(self._process, job, io, self.layers)
+        return self._supervisor.run()
+
+    def interrupt(self) -> None:
+        """Do as Ctrl-C does; from any thread or signal handler."""
+        if self._supervisor is not None:
+            self._supervisor.interrupt()
+
+    def close(self) -> None:
+        """Kill what is left, and let everything go; a second time does nothing."""
+        self._process.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _spawn(image: Image, limits: Limits) -> GuestProcess:
+    """Start bubblewrap with the control socket as its stdin, and no other descriptor of ours."""
+    words = arguments(
+        bwrap=find_bubblewrap(),
+        image=image.root,
+        interpreter=image.executable,
+        workspace_bytes=limits.workspace_bytes,
+        scratch_bytes=limits.workspace_bytes,
+    )
+    identity = outer_identity()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    try:
+        with theirs, fixed_addresses():
+            child = subprocess.Popen(
+                words,
+                stdin=theirs.fileno(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                env={},
+                cwd="/",
+                start_new_session=True,
+                umask=0o022,
+                user=identity,
+                group=identity,
+                extra_groups=None if identity is None else [],
+            )
+    except OSError as error:
+        ours.close()
+        raise SandboxUnavailable(
+            f"cannot start {words[0]} ({error.strerror})", remedy=NO_BUBBLEWRAP
+        ) from error
+    except BaseException:
+        ours.close()
+        raise
+    with suppress(OSError):  # a child that died already is reported by what it said
+        ours.sendall(wire.pack(b"limits", isolation.limits_message(limits)))
+    return GuestProcess(child, ours)
+
+
+def _hello(process: GuestProcess) -> int:
+    """Wait for the boot's first message; keep its process and ``/w``; return its personality."""
+    poll = select.poll()
+    poll.register(process.control, select.POLLIN)
+    end = time.monotonic() + HELLO_SECONDS
+    while not poll.poll(max(0, end - time.monotonic()) * 1000):
+        if time.monotonic() >= end:
+            raise SandboxUnavailable(
+                f"the guest did not start within {HELLO_SECONDS} s",
+                remedy="is the machine overloaded?",
+            )
+    room = socket.CMSG_SPACE(_CREDENTIALS_BYTES) + socket.CMSG_SPACE(4)
+    data, ancillary, _, _ = process.control.recvmsg(256, room)
+    if not data:
+        raise _did_not_start(process)
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
+            process.adopt_guest(int.from_bytes(content[:4], "little", signed=True))
+        elif level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            process.adopt_workspace(int.from_bytes(content[:4], "little"))
+    messages = list(wire.Incoming().feed(data))
+    match messages:
+        case [(b"hello", personality)] if process.complete:
+            return int(personality, 16)
+    raise ProtocolBroken("the boot's first message is not its hello", expected="an undamaged image")
+
+
+def _did_not_start(process: GuestProcess) -> SandboxUnavailable:
+    """What bubblewrap said when it gave up, with a remedy where the cause is known."""
+    with suppress(subprocess.TimeoutExpired):
+        process.child.wait(1)
+    os.set_blocking(process.stderr.fileno(), False)
+    said = one_line((process.stderr.read(4096) or b"").decode(errors="replace"))
+    remedy = "`os2 doctor` tells what the machine gives"
+    if "Can't find source path" in said:
+        remedy = "choose an image cache that every user can reach, such as /var/cache/os2shell"
+    elif "namespace" in said or "uid map" in said or "userns" in said:
+        remedy = NO_NAMESPACES
+    elif "nknown option" in said:
+        remedy = "install bubblewrap 0.8 or newer"
+    code = process.child.returncode
+    how = signal.Signals(-code).name if code is not None and code < 0 else f"exit {code}"
+    return SandboxUnavailable(f"bubblewrap ended ({how}): {said or 'no message'}", remedy=remedy)

@@ -1,0 +1,53 @@
+"""What a tree of processes uses right now, read from ``/proc``; a process that vanishes counts nothing."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, slots=True)
+class TreeUsage:
+    """The sums over a tree. ``tasks`` counts threads too, as the kernel's own limit does."""
+
+    cpu_ns: int
+    memory_bytes: int
+    tasks: int
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """All processes below ``pid``, without itself."""
+    pending = [pid]
+    while pending:
+        for child in _children(pending.pop()):
+            pending.append(child)
+            yield child
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            text = Path(f"/proc/{pid}/task/{task}/children").read_text()
+            found += [int(word) for word in text.split()]
+    except OSError:
+        return found  # it has just ended
+    return found
+
+
+def usage(pids: Iterator[int]) -> TreeUsage:
+    """What these processes use: CPU with that of their ended children, resident memory, tasks."""
+    cpu = memory = tasks = 0
+    for pid in pids:
+        try:
+            text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        except OSError:
+            continue
+        words = text.rpartition(")")[2].split()  # the name before it may hold anything
+        cpu += sum(int(word) for word in words[11:15]) * _TICK_NS
+        tasks += int(words[17])
+        memory += int(words[21]) * _PAGE_BYTES
+    return TreeUsage(cpu, memory, tasks)
