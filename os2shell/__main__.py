@@ -7,7 +7,12 @@ from os2shell.model.errors import Os2Error, UsageError
 from os2shell.repl.display import say
 from os2shell.settings import Options, Settings, read_settings
 
-VALUED = {"--actor": "actor", "--manifest": "manifest", "-C": "workspace", "--workspace": "workspace"}
+VALUED = {
+    "--actor": "actor",
+    "--manifest": "manifest",
+    "-C": "workspace",
+    "--workspace": "workspace",
+}
 
 
 def main() -> int:

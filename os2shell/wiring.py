@@ -16,13 +16,12 @@ from ledger import (
     OverlayObjects,
     PublicKey,
     Record,
-    Signer,
     TokenSignatureLedger,
 )
 from os2shell.commands import COMMANDS
 from os2shell.executors import clock, entropy, terminal
 from os2shell.executors.audit import AuditLedger, Auditor
-from os2shell.executors.capture import CaptureWorkspace, Capturer, WorkspaceFolder
+from os2shell.executors.capture import Capturer, CaptureWorkspace, WorkspaceFolder
 from os2shell.executors.clock import ReadClock, now_ns
 from os2shell.executors.entropy import DrawEntropy
 from os2shell.executors.evidence import EvidenceExporter, ExportEvidence, open_evidence
@@ -40,6 +39,7 @@ from os2shell.kernel.engine import FOLDS, Engine, look
 from os2shell.kernel.images import IMAGE_EVERY, open_state, take_image
 from os2shell.kernel.invocation import Identity
 from os2shell.kernel.recovery import recover
+from os2shell.kernel.spool import locked_folder
 from os2shell.kernel.state import State
 from os2shell.model.capability import LOCAL
 from os2shell.model.errors import CannotStart, NothingToVerify, Os2Error, from_ledger
@@ -135,13 +135,8 @@ class House:
 
     def _open_for_writing(self) -> TokenSignatureLedger:
         if self._ledger is None:
-            fresh = not self._settings.ledger.is_dir()
             try:
-                self._settings.ledger.mkdir(parents=True, exist_ok=True)
-                signer = self._signer()
-                self._ledger = TokenSignatureLedger.open(
-                    self._settings.ledger, signer, clock=now_ns, node=self._settings.node
-                )
+                self._ledger = self._open_or_create()
             except OSError as error:
                 raise CannotStart(
                     f"no ledger can be kept in {self._settings.state}: {error.strerror}",
@@ -151,15 +146,22 @@ class House:
             except LedgerError as error:
                 told = from_ledger(error)
                 raise CannotStart(told.found, remedy=told.remedy) from None
-            if fresh:
-                say(f"new ledger in {self._settings.state}, signed by {signer.name}")
         return self._ledger
 
-    def _signer(self) -> Signer:
-        try:
-            return self._keys.signer(self._open_for_reading().origin)
-        except NothingToVerify:
-            return self._keys.create(self._settings.node)
+    def _open_or_create(self) -> TokenSignatureLedger:
+        """Under a lock on the state folder, so that two first commands make one ledger."""
+        settings = self._settings
+        settings.ledger.mkdir(parents=True, exist_ok=True)
+        with locked_folder(settings.state):
+            try:
+                signer = self._keys.signer(self._open_for_reading().origin)
+            except NothingToVerify:
+                signer = self._keys.create(settings.node)
+                (settings.state / ".gitignore").write_text("*\n", "ascii")
+                say(f"new ledger in {settings.state}, signed by {signer.name}")
+            return TokenSignatureLedger.open(
+                settings.ledger, signer, clock=now_ns, node=settings.node
+            )
 
     def _open_for_reading(self) -> TokenSignatureLedger:
         try:
@@ -187,9 +189,7 @@ class House:
                 folds=FOLDS,
                 open_ledger=lambda: LedgerSource(self._reading()),
                 open_bundle=open_evidence,
-                pure=lambda made: LiveWorld(
-                    {RunGuest: GuestRunner(made, self._images).perform}
-                ),
+                pure=lambda made: LiveWorld({RunGuest: GuestRunner(made, self._images).perform}),
                 image=self._images.digest,
                 present_tree=self._present_tree,
             )
@@ -201,7 +201,7 @@ class House:
                 ReadStdin: terminal.perform,
                 ReadFile: FileReader(settings.workspace).perform,
                 CaptureWorkspace: Capturer(self._folder, objects).perform,
-                RunGuest: GuestRunner(objects, self._images).perform,
+                RunGuest: GuestRunner(objects, self._images, terminal.STDIN).perform,
                 WriteBack: Writer(self._folder, objects).perform,
                 ReadHistory: HistoryReader(self._reading).perform,
                 AuditLedger: Auditor(settings.ledger, self._trusted_key).perform,

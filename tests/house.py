@@ -77,7 +77,7 @@ class Os2:
 
     @property
     def segment(self) -> Path:
-        return sorted((self.workspace / ".os2" / "ledger" / "segments").glob("*.seg"))[-1]
+        return max((self.workspace / ".os2" / "ledger" / "segments").glob("*.seg"))
 
 
 @dataclass(frozen=True)

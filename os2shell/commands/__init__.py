@@ -1,4 +1,4 @@
-"""Every command, by name. Adding one is its file, a line here, a test, a heading in the handbook."""
+"""Every command. Adding one is its file, a line here, a test, a heading in the handbook."""
 
 from os2shell.commands import (
     doctor,

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from ledger import Json
-from os2shell.executors.evidence import ExportEvidence
+from os2shell.executors.evidence import Exported, ExportEvidence
 from os2shell.model.capability import Capability
 from os2shell.model.command import Command, Context, Outcome
 from os2shell.model.errors import UsageError
+from os2shell.model.plain import from_json
 
 USAGE = "export SESSION|last -o FILE.os2z"
 
@@ -46,16 +47,12 @@ def parse(words: Sequence[str]) -> Args:
 
 def run(args: Args, context: Context) -> Outcome:
     """Write the file."""
-    answer = context.perform(ExportEvidence(args.session, args.output))
-    made = cast("dict[str, Json]", answer)
-    event = LedgerExported(
-        str(made["session"]), cast("bytes", made["digest"]), int(str(made["records"]))
-    )
+    made = from_json(Exported, context.perform(ExportEvidence(args.session, args.output)))
     text = (
-        f"{args.output}: session {made['session']}, {made['records']} records, "
-        f"{made['objects']} objects, {made['bytes']} bytes"
+        f"{args.output}: session {made.session}, {made.records} records, "
+        f"{made.objects} objects, {made.size} bytes"
     )
-    return Outcome(text, events=(event,))
+    return Outcome(text, events=(LedgerExported(made.session, made.digest, made.records),))
 
 
 COMMAND = Command(

@@ -4,14 +4,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
 
 from ledger import Json
-from os2shell.executors.audit import AuditLedger
-from os2shell.executors.history import ReadHistory
+from os2shell.executors.audit import Audit, AuditLedger
+from os2shell.executors.history import ReadHistory, RecordView
 from os2shell.model.capability import Capability
 from os2shell.model.command import Command, Context, Outcome, Recording
 from os2shell.model.errors import UsageError
+from os2shell.model.plain import all_from_json, from_json, to_json
 from os2shell.model.shown import jsonable, one_line
 
 USAGE = "ledger log [--limit N] [--session S] [--kind K] | show SEQ | verify, each with [--json]"
@@ -59,28 +59,28 @@ def run(args: Args, context: Context) -> Outcome:
 
 
 def _verify(args: Args, context: Context) -> Outcome:
-    found = cast("dict[str, Json]", context.perform(AuditLedger()))
-    code = EXIT[str(found["status"])]
+    found = from_json(Audit, context.perform(AuditLedger()))
+    code = EXIT[found.status]
     if args.json:
-        body = {"schema": "os2.ledger-verify/1", **found}
+        body: dict[str, Json] = {
+            "schema": "os2.ledger-verify/1",
+            "status": found.status,
+            **found.shown(),
+        }
         return Outcome(json.dumps(jsonable(body), indent=2), code=code)
     return Outcome(verification_text(found), code=code)
 
 
-def verification_text(found: dict[str, Json]) -> str:
+def verification_text(found: Audit) -> str:
     """A verification in lines for people."""
-    lines = [f"status  {found['status']}", f"size    {found['size']} records"]
-    if found["root"]:
-        lines.append(f"root    {cast('bytes', found['root']).hex()}")
-    if found["signer"]:
-        trust = "" if found["trusted"] else "  (its own claim: no key of yours says so)"
-        lines.append(f"signer  {found['signer']}{trust}")
-    match found["first_bad"]:
-        case {"seq": seq, "reason": str(reason)}:
-            place = "" if seq is None else f"record {seq}: "
-            lines.append(f"bad     {place}{reason}")
-        case _:
-            pass
+    lines = [f"status  {found.status}", f"size    {found.size} records"]
+    if found.root:
+        lines.append(f"root    {found.root.hex()}")
+    if found.signer:
+        trust = "" if found.trusted else "  (its own claim: no key of yours says so)"
+        lines.append(f"signer  {found.signer}{trust}")
+    if found.bad_reason is not None:
+        lines.append(f"bad     {found.bad_text()}")
     return "\n".join(lines)
 
 
@@ -89,51 +89,51 @@ def _show(args: Args, context: Context) -> Outcome:
     records = _records(context, ReadHistory(start=args.seq, stop=args.seq + 1))
     if not records:
         raise UsageError(f"no record {args.seq}", remedy="`os2 ledger log` lists the newest")
-    record = records[0]
-    if args.json:
-        body = {"schema": "os2.ledger-record/1", **record}
-        return Outcome(json.dumps(jsonable(body), indent=2))
-    return Outcome(json.dumps(jsonable({**record, "at": _instant(record)}), indent=2))
+    body = to_json(records[0])
+    extra: dict[str, Json] = (
+        {"schema": "os2.ledger-record/1"} if args.json else {"at": _instant(records[0])}
+    )
+    return Outcome(json.dumps(jsonable({**extra, **body}), indent=2))
 
 
 def _list(args: Args, context: Context) -> Outcome:
     effect = ReadHistory(newest=args.limit, session=args.session, of_kind=args.kind)
     records = _records(context, effect)
     if args.json:
-        body: Json = {"schema": "os2.ledger-log/1", "records": cast("list[Json]", records)}
+        rows: list[Json] = [to_json(record) for record in records]
+        body: Json = {"schema": "os2.ledger-log/1", "records": rows}
         return Outcome(json.dumps(jsonable(body), indent=2))
     return Outcome("\n".join(_line(record) for record in records) or "no such record")
 
 
-def _records(context: Context, effect: ReadHistory) -> list[dict[str, Json]]:
-    return cast("list[dict[str, Json]]", context.perform(effect))
+def _records(context: Context, effect: ReadHistory) -> tuple[RecordView, ...]:
+    return all_from_json(RecordView, context.perform(effect))
 
 
-def _line(record: dict[str, Json]) -> str:
-    about = one_line(cast("Json", _essence(record)))[:SUMMARY_CHARACTERS]
-    where = f"{record['session'] or '-'}"
+def _line(record: RecordView) -> str:
+    about = one_line(_essence(record))[:SUMMARY_CHARACTERS]
     return (
-        f"{record['seq']:>7}  {_instant(record)}  {where:<6}  "
-        f"{record['actor'] or '-':<10}  {record['kind']:<20}  {about}"
+        f"{record.seq:>7}  {_instant(record)}  {record.session or '-':<6}  "
+        f"{record.actor or '-':<10}  {record.kind:<20}  {about}"
     )
 
 
-def _essence(record: dict[str, Json]) -> Json:
+def _essence(record: RecordView) -> Json:
     """The attributes that tell most, where the kind is known; else all of them."""
-    match record["attributes"]:
-        case {"command": command, "arguments": arguments, **rest}:
-            shown = {key: value for key, value in rest.items() if key in {"rule"}}
-            return {"command": command, "arguments": arguments, **shown}
+    match record.attributes:
+        case {"command": command, "arguments": arguments, "rule": rule}:
+            return {"command": command, "rule": rule, "arguments": arguments}
+        case {"command": command, "arguments": arguments}:
+            return {"command": command, "arguments": arguments}
         case {"admitted": admitted, "code": code, "cause": cause}:
             return {"of": admitted, "code": code, "cause": cause}
         case other:
             return other
 
 
-def _instant(record: dict[str, Json]) -> str:
-    milliseconds = int(str(record["hlc"])) >> 16
-    seconds, rest = divmod(milliseconds, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{rest:03d}Z"
+def _instant(record: RecordView) -> str:
+    seconds, milliseconds = divmod(record.hlc >> 16, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{milliseconds:03d}Z"
 
 
 def _log(options: Sequence[str], *, as_json: bool) -> Args:

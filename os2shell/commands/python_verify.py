@@ -1,22 +1,29 @@
-"""``python-verify``: check the ledger, then perform recorded runs again and compare. CI's command."""
+"""``python-verify``: check the ledger, perform recorded runs again, compare. CI's command."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from ledger import Json
-from os2shell.executors.audit import AuditLedger
+from os2shell.executors.audit import Audit, AuditLedger
 from os2shell.model.capability import Capability
 from os2shell.model.command import Command, Context, Outcome, Recording
 from os2shell.model.errors import UsageError
+from os2shell.model.plain import all_from_json, from_json
 from os2shell.model.shown import jsonable
-from os2shell.replay.report import EXIT, report_body, row_text, status_of, summary_text
+from os2shell.replay.report import (
+    EXIT,
+    counts_of,
+    report_body,
+    run_text,
+    status_of,
+    summary_text,
+)
+from os2shell.replay.verdict import RunVerdict
 from os2shell.replay.verify_runs import VerifyRuns
 
-USAGE = (
-    "python-verify [--json] [--limit N] [--session S] [--bundle FILE] [--against workspace]"
-)
+USAGE = "python-verify [--json] [--limit N] [--session S] [--bundle FILE] [--against workspace]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +72,32 @@ def parse(words: Sequence[str]) -> Args:
 
 def run(args: Args, context: Context) -> Outcome:
     """Verify, replay, report."""
-    audit = cast("dict[str, Json]", context.perform(AuditLedger(args.bundle)))
-    rows: list[dict[str, Json]] = []
-    if audit["status"] == "ok":
+    audit = from_json(Audit, context.perform(AuditLedger(args.bundle)))
+    runs: tuple[RunVerdict, ...] = ()
+    if audit.status == "ok":
         effect = VerifyRuns(
             limit=args.limit,
             session=args.session,
             bundle=args.bundle,
             against_workspace=args.against_workspace,
         )
-        rows = cast("list[dict[str, Json]]", context.perform(effect))
-    status = status_of(audit, rows)
-    report = report_body(audit, rows)
-    event = ReplayVerified(status, int(str(audit["size"])), report["counts"])
-    text = json.dumps(jsonable(report), indent=2) if args.json else _text(audit, rows)
+        runs = all_from_json(RunVerdict, context.perform(effect))
+    status = status_of(audit, runs)
+    event = ReplayVerified(status, audit.size, counts_of(runs))
+    if args.json:
+        text = json.dumps(jsonable(report_body(audit, runs)), indent=2)
+    else:
+        text = _text(audit, runs)
     return Outcome(text, code=EXIT[status], events=(event,))
 
 
-def _text(audit: dict[str, Json], rows: Sequence[dict[str, Json]]) -> str:
-    lines: list[str] = []
-    match audit["first_bad"]:
-        case {"seq": seq, "reason": str(reason)}:
-            place = "" if seq is None else f"record {seq}: "
-            lines.append(f"ledger broken  {place}{reason}")
-        case _:
-            trust = "" if audit["trusted"] else ", by its own claim"
-            lines.append(f"ledger {audit['status']}  {audit['size']} records, signed{trust}")
-    return "\n".join([*lines, *(row_text(row) for row in rows), summary_text(audit, rows)])
+def _text(audit: Audit, runs: Sequence[RunVerdict]) -> str:
+    if audit.bad_reason is not None:
+        first = f"ledger {audit.status}  {audit.bad_text()}"
+    else:
+        trust = "" if audit.trusted else ", by its own claim"
+        first = f"ledger {audit.status}  {audit.size} records, signed{trust}"
+    return "\n".join([first, *(run_text(run) for run in runs), summary_text(audit, runs)])
 
 
 def _set(args: Args, flag: str, value: str) -> Args:

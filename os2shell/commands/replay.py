@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from ledger import Json
 from os2shell.model.capability import Capability
 from os2shell.model.command import Command, Context, Outcome, Recording
 from os2shell.model.errors import NothingToVerify, UsageError
-from os2shell.replay.report import holds, row_text
+from os2shell.model.plain import all_from_json
+from os2shell.replay.report import run_text
+from os2shell.replay.verdict import RunVerdict
 from os2shell.replay.verify_runs import VerifyRuns
 
 USAGE = "replay SESSION|last [--diff]"
@@ -48,20 +50,16 @@ def parse(words: Sequence[str]) -> Args:
 def run(args: Args, context: Context) -> Outcome:
     """Replay until the first run that is not identical."""
     effect = VerifyRuns(session=args.session, stop_early=True)
-    rows = cast("list[dict[str, Json]]", context.perform(effect))
-    if not rows:
+    runs = all_from_json(RunVerdict, context.perform(effect))
+    if not runs:
         raise NothingToVerify(f"session {args.session} ran no Python")
-    good = all(holds(row) for row in rows)
-    shown = rows if args.diff else [_without_report(row) for row in rows]
+    good = all(run.holds for run in runs)
     last = "identical" if good else "not identical; the rest was not performed"
-    lines = [row_text(row) for row in shown] + [f"{len(rows)} replayed: {last}"]
-    event = SessionReplayed(str(rows[0]["session"]), len(rows), good)
+    lines = [run_text(run, explain=args.diff) for run in runs]
+    lines.append(f"{len(runs)} replayed: {last}")
+    event = SessionReplayed(runs[0].session, len(runs), good)
     notes = () if good or args.diff else ("--diff explains the divergence",)
     return Outcome("\n".join(lines), notes=notes, code=0 if good else 1, events=(event,))
-
-
-def _without_report(row: dict[str, Json]) -> dict[str, Json]:
-    return {key: value for key, value in row.items() if key not in {"divergence", "inputs"}}
 
 
 COMMAND = Command(

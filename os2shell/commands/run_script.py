@@ -44,7 +44,9 @@ def _words(file: str, number: int, line: str) -> tuple[str, ...]:
     try:
         words = tuple(shlex.split(line, comments=True))
     except ValueError as error:
-        raise UsageError(f"{file}:{number}: {error}", expected="words as a shell splits them") from None
+        raise UsageError(
+            f"{file}:{number}: {error}", expected="words as a shell splits them"
+        ) from None
     if words[:1] == ("run-script",):
         raise UsageError(f"{file}:{number}: a script does not run scripts")
     return words

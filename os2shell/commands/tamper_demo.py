@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
-from ledger import Json
-from os2shell.executors.tamper import DemonstrateTampering
+from os2shell.executors.tamper import DemonstrateTampering, Forgery
 from os2shell.model.capability import Capability
 from os2shell.model.command import Command, Context, Outcome, Recording
 from os2shell.model.errors import UsageError
+from os2shell.model.plain import all_from_json
 
 USAGE = "tamper-demo"
 
@@ -27,13 +26,13 @@ def parse(words: Sequence[str]) -> Args:
 
 def run(_args: Args, context: Context) -> Outcome:
     """Forge, verify, show; exit 1 if a forgery went unnoticed."""
-    rows = cast("list[dict[str, Json]]", context.perform(DemonstrateTampering()))
+    rows = all_from_json(Forgery, context.perform(DemonstrateTampering()))
     lines = []
     for row in rows:
-        lines.append(f"{row['forgery']}")
-        lines.append(f"  done   {row['done']}")
-        lines.append(f"  found  {row['found']}" if row["found"] else "  NOT FOUND")
-    unnoticed = sum(not row["found"] for row in rows)
+        lines.append(row.name)
+        lines.append(f"  done   {row.done}")
+        lines.append(f"  found  {row.found}" if row.found else "  NOT FOUND")
+    unnoticed = sum(not row.found for row in rows)
     last = f"{len(rows) - unnoticed} of {len(rows)} forgeries found; your ledger was not touched"
     return Outcome("\n".join([*lines, last]), code=1 if unnoticed else 0)
 

@@ -5,19 +5,61 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from ledger import Json, LedgerError, PublicKey, UnreadableError, read_bundle, verify
+from ledger import (
+    Digest,
+    FirstBad,
+    Json,
+    LedgerError,
+    PublicKey,
+    TokenSignatureLedger,
+    UnreadableError,
+    read_bundle,
+    verify,
+)
+from os2shell.executors.evidence import collect_objects
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
 from os2shell.model.errors import Os2Error
+from os2shell.model.plain import to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit found. ``status`` is ok, broken, empty or unreadable.
+
+    ``trusted`` says that the signer's key is one this user holds, not the ledger's own claim.
+    ``bad_seq`` and ``bad_reason`` name the first bad record; the seq is None for a bad file.
+    """
+
+    status: str
+    size: int
+    root: bytes | None
+    signer: str | None
+    trusted: bool
+    bad_seq: int | None = None
+    bad_reason: str | None = None
+
+    def shown(self) -> dict[str, Json]:
+        """For JSON output; ``first_bad`` only where there is one."""
+        body: dict[str, Json] = {
+            "size": self.size,
+            "root": self.root,
+            "signer": self.signer,
+            "trusted": self.trusted,
+        }
+        if self.bad_reason is not None:
+            body["first_bad"] = {"seq": self.bad_seq, "reason": self.bad_reason}
+        return body
+
+    def bad_text(self) -> str:
+        """The first bad place, on one line."""
+        place = "" if self.bad_seq is None else f"record {self.bad_seq}: "
+        return f"{place}{self.bad_reason}"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditLedger:
-    """Ask whether chain, roots, signatures and objects hold.
-
-    The answer: ``{"status", "size", "root", "signer", "trusted", "first_bad"}`` with status ok,
-    broken, empty or unreadable, and ``first_bad`` None or ``{"seq", "reason"}``.
-    """
+    """Ask whether chain, roots, signatures and objects hold; the answer is an ``Audit``."""
 
     kind: ClassVar[str] = "ledger.audit"
     needs: ClassVar[Capability] = Capability.LEDGER_READ
@@ -43,45 +85,49 @@ class Auditor:
 
     def perform(self, effect: AuditLedger, _transcript: Transcript) -> Json:
         """Read every byte of it."""
-        if effect.bundle:
-            return _audit_bundle(Path(effect.bundle))
+        return to_json(_of_bundle(Path(effect.bundle)) if effect.bundle else self._of_ledger())
+
+    def _of_ledger(self) -> Audit:
         try:
             key = self._trusted_key()
         except Os2Error:
             key = None  # verification itself says what is wrong, and where
         found = verify(self._folder, key, objects=True)
-        first_bad: Json = None
-        if found.first_bad:
-            first_bad = {"seq": found.first_bad.seq, "reason": found.first_bad.reason}
-        return {
-            "status": str(found.status),
-            "size": found.size,
-            "root": found.root,
-            "signer": found.signer,
-            "trusted": found.trusted,
-            "first_bad": first_bad,
-        }
+        bad = found.first_bad
+        if found.status == "ok":
+            with TokenSignatureLedger.read_only(self._folder, key) as ledger:
+                bad = _first_bad_object(ledger)
+        return Audit(
+            status="broken" if bad else str(found.status),
+            size=found.size,
+            root=found.root,
+            signer=found.signer,
+            trusted=found.trusted,
+            bad_seq=bad.seq if bad else None,
+            bad_reason=bad.reason if bad else None,
+        )
 
 
-def _audit_bundle(path: Path) -> Json:
+def _first_bad_object(ledger: TokenSignatureLedger) -> FirstBad | None:
+    """The first record that refers to content which is missing or is not what its name says."""
+    checked: set[Digest] = set()
+    for record in ledger.read():
+        known = set(checked)
+        try:
+            collect_objects(record, ledger.objects, checked)
+            for name in sorted(checked - known):
+                with ledger.objects.open(name):
+                    pass  # opening re-hashes the whole object
+        except (LedgerError, Os2Error) as error:
+            return FirstBad(record.seq, str(error))
+    return None
+
+
+def _of_bundle(path: Path) -> Audit:
     try:
         with read_bundle(path) as bundle:
-            return {
-                "status": "ok",
-                "size": bundle.checkpoint.size,
-                "root": bundle.checkpoint.root,
-                "signer": bundle.signer,
-                "trusted": bundle.trusted,
-                "first_bad": None,
-            }
-    except (UnreadableError, LedgerError) as error:
+            head = bundle.checkpoint
+            return Audit("ok", head.size, head.root, bundle.signer.name, bundle.trusted)
+    except LedgerError as error:
         status = "unreadable" if isinstance(error, UnreadableError) else "broken"
-        bad: Json = {"seq": None, "reason": str(error)}
-        return {
-            "status": status,
-            "size": 0,
-            "root": None,
-            "signer": None,
-            "trusted": False,
-            "first_bad": bad,
-        }
+        return Audit(status, 0, None, None, trusted=False, bad_reason=str(error))

@@ -105,7 +105,7 @@ class Capturer:
         }
 
     def capture(self) -> Capture:
-        """The workspace as it is now; for a look, whose objects nobody keeps, nothing is remembered."""
+        """The workspace as it is now; remembering it is left to who keeps the objects."""
         descriptor = self._folder.descriptor
         return capture(
             descriptor,

@@ -1,4 +1,4 @@
-"""``entropy.draw``: bytes from the kernel's generator. What is drawn here is recorded, hence public."""
+"""``entropy.draw``: bytes from the kernel. What is drawn here is recorded, hence public."""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""``ledger.export``: one session as evidence, with everything that verifying and replaying it needs."""
+"""``ledger.export``: one session as evidence, with all that verifying and replaying need."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ledger import (
+    Bundle,
     Digest,
     Json,
     ObjectStore,
@@ -13,6 +14,7 @@ from ledger import (
     TokenSignatureLedger,
     decode,
     digest,
+    read_bundle,
     write_bundle,
 )
 from os2shell.executors.workspace import Kind, read_tree
@@ -20,6 +22,7 @@ from os2shell.model.capability import Capability
 from os2shell.model.content import fetch, referred
 from os2shell.model.effect import Determinism, Transcript
 from os2shell.model.errors import CannotStart, NothingToVerify
+from os2shell.model.plain import to_json
 
 MANIFEST_LOADED = "manifest.loaded"
 TREE_KEYS = frozenset({"tree", "before", "after"})
@@ -27,10 +30,21 @@ TREE_KEYS = frozenset({"tree", "before", "after"})
 
 
 @dataclass(frozen=True, slots=True)
-class ExportEvidence:
-    """Ask for ``session`` (``last`` is the newest that ended before this one) in the file ``output``.
+class Exported:
+    """What was written: counts, size in bytes, and the digest of the file."""
 
-    The answer: ``{"session", "records", "objects", "bytes", "digest"}``.
+    session: str
+    records: int
+    objects: int
+    size: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ExportEvidence:
+    """Ask for ``session`` (``last``: the newest with a run) in the file ``output``.
+
+    The answer is an ``Exported``.
     """
 
     kind: ClassVar[str] = "ledger.export"
@@ -78,13 +92,7 @@ class EvidenceExporter:
             raise CannotStart(
                 f"{output} cannot be written: {error.strerror}", expected="a folder you may write"
             ) from None
-        return {
-            "session": session,
-            "records": len(records),
-            "objects": len(objects),
-            "bytes": len(data),
-            "digest": digest(data),
-        }
+        return to_json(Exported(session, len(records), len(objects), len(data), digest(data)))
 
     def _session(self, wanted: str, ledger: TokenSignatureLedger) -> str:
         found = None
@@ -106,14 +114,44 @@ def needed_objects(records: Iterable[Record], objects: ObjectStore) -> set[Diges
     """Every object that replaying ``records`` can ask for: traces, streams, trees, files."""
     found: set[Digest] = set()
     for record in records:
-        found |= referred(record.attributes)
-        trace = record.attributes.get("trace")
-        if trace is not None:
-            steps = decode(fetch(objects, trace))
-            found |= referred(steps)
-            for tree in _trees(steps):
-                _collect_tree(tree, objects, found)
+        collect_objects(record, objects, found)
     return found
+
+
+def collect_objects(record: Record, objects: ObjectStore, found: set[Digest]) -> None:
+    """Add what ``record`` refers to, directly and through traces and trees, to ``found``.
+
+    Raises ``LedgerError`` or ``Broken`` where a trace or tree on the way does not hold. What lies
+    below a tree that is in ``found`` already is taken to be there too.
+    """
+    found |= referred(record.attributes)
+    trace = record.attributes.get("trace")
+    if trace is not None:
+        steps = decode(fetch(objects, trace))
+        found |= referred(steps)
+        for tree in _trees(steps):
+            _collect_tree(tree, objects, found)
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceSource:
+    """A bundle as replay wants it."""
+
+    bundle: Bundle
+
+    @property
+    def objects(self) -> ObjectStore:
+        """The bundle's objects."""
+        return self.bundle.objects
+
+    def records(self) -> Iterator[Record]:
+        """The bundle's records, in ledger order."""
+        return iter(self.bundle.records)
+
+
+def open_evidence(path: Path) -> EvidenceSource:
+    """The verified bundle at ``path``; raises ``LedgerError``."""
+    return EvidenceSource(read_bundle(path))
 
 
 def _selected(records: Iterable[Record], session: str) -> Iterator[Record]:

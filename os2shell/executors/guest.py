@@ -1,8 +1,8 @@
 """``guest.run``: a program in the sandbox, on a tree, in a world of recorded seed and clock.
 
 The effect is pure: image, tree, seed, clock, arguments and the answers to the program's own
-requests decide its result, so replay performs it again and compares. What cannot repeat (the time it
-took) is kept apart in the answer, under ``usage``.
+requests decide its result, so replay performs it again and compares. What cannot repeat (the time
+it took) is kept apart in the answer, under ``usage``.
 """
 
 from collections.abc import Callable
@@ -72,51 +72,6 @@ class RunGuest:
         return self.program
 
 
-class GuestRunner:
-    """Performs runs, one sandbox each; keeps one started ahead when asked to."""
-
-    def __init__(self, objects: ObjectStore, images: ImageSource) -> None:
-        """Trees and streams live in ``objects``."""
-        self._objects = objects
-        self._images = images
-
-    def perform(self, effect: RunGuest, transcript: Transcript) -> Json:
-        """Fill a sandbox, run, and take what it left."""
-        with self._images.take_sandbox(effect.limits, effect.layers) as sandbox:
-            index = populate(
-                sandbox.workspace_fd, effect.tree, self._objects, owner=sandbox.owner
-            )
-            ignore = read_ignore(sandbox.workspace_fd)
-            streams = KeptStreams(transcript, self._objects, raw=effect.raw)
-            ended = sandbox.run(_job(effect), streams)
-            left = capture(
-                sandbox.workspace_fd,
-                self._objects,
-                ignore=ignore,
-                index=index,
-                now_ns=now_ns(),
-                unlock=True,
-            )
-            return {
-                "result": {
-                    "code": ended.code,
-                    "cause": ended.cause,
-                    "stdout": streams.content(Stream.STDOUT),
-                    "stderr": streams.content(Stream.STDERR),
-                    "tree": left.tree,
-                    "skipped": [f"{shown(item.path)} ({item.what})" for item in left.skipped],
-                },
-                "achieved": {
-                    "image": bytes.fromhex(sandbox.image.digest),
-                    "interpreter": sandbox.image.interpreter,
-                    "layers": list(ended.layers),
-                },
-                "usage": {
-                    field.name: getattr(ended.usage, field.name) for field in fields(ended.usage)
-                },
-            }
-
-
 class ImageSource:
     """The interpreter image, looked up once, and sandboxes made of it."""
 
@@ -166,21 +121,84 @@ class ImageSource:
             waiting.close()
 
 
+class GuestRunner:
+    """Performs runs, one sandbox each; keeps one started ahead when asked to."""
+
+    def __init__(
+        self, objects: ObjectStore, images: ImageSource, stdin: int | None = None
+    ) -> None:
+        """Trees and streams live in ``objects``.
+
+        ``stdin`` is the descriptor that an answer to the guest's reads may have to wait for; None
+        where every answer is there already, as it is at replay.
+        """
+        self._objects = objects
+        self._images = images
+        self._stdin = stdin
+
+    def perform(self, effect: RunGuest, transcript: Transcript) -> Json:
+        """Fill a sandbox, run, and take what it left."""
+        with self._images.take_sandbox(effect.limits, effect.layers) as sandbox:
+            with sandbox.writing():
+                index = populate(
+                    sandbox.workspace_fd, effect.tree, self._objects, owner=sandbox.owner
+                )
+            ignore = read_ignore(sandbox.workspace_fd)
+            streams = KeptStreams(transcript, self._objects, effect, self._stdin)
+            ended = sandbox.run(_job(effect), streams)
+            left = capture(
+                sandbox.workspace_fd,
+                self._objects,
+                ignore=ignore,
+                index=index,
+                now_ns=now_ns(),
+                unlock=True,
+            )
+            return {
+                "result": {
+                    "code": ended.code,
+                    "cause": ended.cause,
+                    "stdout": streams.content(Stream.STDOUT),
+                    "stderr": streams.content(Stream.STDERR),
+                    "tree": left.tree,
+                    "skipped": [f"{shown(item.path)} ({item.what})" for item in left.skipped],
+                },
+                "achieved": {
+                    "image": bytes.fromhex(sandbox.image.digest),
+                    "interpreter": sandbox.image.interpreter,
+                    "layers": list(ended.layers),
+                },
+                "usage": {
+                    field.name: getattr(ended.usage, field.name) for field in fields(ended.usage)
+                },
+            }
+
+
 class KeptStreams:
     """The sandbox's way to us: output is spooled, shown and kept; requests become effects."""
 
-    def __init__(self, transcript: Transcript, objects: ObjectStore, *, raw: bool) -> None:
+    def __init__(
+        self, transcript: Transcript, objects: ObjectStore, effect: RunGuest, stdin: int | None
+    ) -> None:
         """Keep both streams, on disk once they are long."""
         self._transcript = transcript
         self._objects = objects
-        self._raw = raw
-        self._kept = {stream: SpooledTemporaryFile(KEPT_IN_MEMORY_BYTES) for stream in Stream}
+        self._raw = effect.raw
+        self._stdin = stdin
+        self._kept = {
+            stream: SpooledTemporaryFile(KEPT_IN_MEMORY_BYTES)  # noqa: SIM115 — outlives this call
+            for stream in Stream
+        }
 
     def output(self, stream: str, chunk: bytes) -> None:
         """Take ``chunk``."""
         name = Stream(stream)
         self._kept[name].write(chunk)
         self._transcript.output(name, chunk, raw=self._raw)
+
+    def waits_for(self, _request: bytes) -> int | None:
+        """What must be readable before ``answer`` can be given without blocking."""
+        return self._stdin
 
     def answer(self, request: bytes) -> bytes:
         """Answer one request of the guest, as an effect in the trace."""

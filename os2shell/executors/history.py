@@ -8,13 +8,29 @@ from typing import ClassVar
 from ledger import Json, Record, TokenSignatureLedger
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
+from os2shell.model.plain import to_json
+
+
+@dataclass(frozen=True, slots=True)
+class RecordView:
+    """A record as data; ``digest`` is the chain's after it, ``hlc`` is ms << 16 | counter."""
+
+    seq: int
+    hlc: int
+    node: str
+    session: str
+    actor: str
+    token: str
+    kind: str
+    attributes: Json
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ReadHistory:
     """Ask for records in ``[start, stop)``, of one session or kind, the ``newest`` of them.
 
-    The answer is a list of mappings with the fields of a record; ``digest`` is its chain digest.
+    The answer is a list of ``RecordView``.
     """
 
     kind: ClassVar[str] = "ledger.read"
@@ -50,7 +66,7 @@ class HistoryReader:
 
     def perform(self, effect: ReadHistory, _transcript: Transcript) -> Json:
         """Select; only the answer is held in memory."""
-        chosen = (record_body(record) for record in self._select(effect))
+        chosen = (to_json(_view(record)) for record in self._select(effect))
         return list(deque(chosen, effect.newest))
 
     def _select(self, effect: ReadHistory) -> Iterator[Record]:
@@ -66,17 +82,15 @@ class HistoryReader:
             yield record
 
 
-def record_body(record: Record) -> dict[str, Json]:
-    """A record's fields by name."""
-    return {
-        "seq": record.seq,
-        "hlc": record.hlc,
-        "node": record.node,
-        "session": record.session,
-        "actor": record.actor,
-        "token": record.token,
-        "kind": record.kind,
-        "attributes": record.attributes,
-        "payload": record.payload,
-        "digest": record.digest,
-    }
+def _view(record: Record) -> RecordView:
+    return RecordView(
+        seq=record.seq,
+        hlc=record.hlc,
+        node=record.node,
+        session=record.session,
+        actor=record.actor,
+        token=record.token,
+        kind=record.kind,
+        attributes=record.attributes,
+        digest=record.digest,
+    )

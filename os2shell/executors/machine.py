@@ -12,14 +12,29 @@ from os2shell.executors.sandbox import probe
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
 from os2shell.model.errors import Os2Error
+from os2shell.model.plain import to_json
 from os2shell.policy.manifest import Manifest
 
 OLDEST_PYTHON = (3, 11)
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """One thing the shell needs: what was found, and the remedy where it lacks."""
+
+    name: str
+    found: str
+    remedy: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing lacks."""
+        return not self.remedy
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeMachine:
-    """Ask for a list of checks: ``{"name", "ok", "found", "remedy"}`` each."""
+    """Ask what this machine gives; the answer is a list of ``Check``."""
 
     kind: ClassVar[str] = "machine.probe"
     needs: ClassVar[Capability] = Capability.MACHINE_PROBE
@@ -30,7 +45,7 @@ class ProbeMachine:
         return None
 
     def scope(self) -> str:
-        """This machine."""
+        """There is one machine."""
         return ""
 
 
@@ -46,49 +61,45 @@ class MachineProber:
     def perform(self, _effect: ProbeMachine, _transcript: Transcript) -> Json:
         """Try each thing for real."""
         checks = [_python(), _bubblewrap()]
-        if checks[-1]["ok"]:
+        if checks[-1].ok:
             checks += [self._image(), self._layers()]
         checks.append(self._workspace_check())
-        return [dict(check) for check in checks]
+        return [to_json(check) for check in checks]
 
-    def _image(self) -> dict[str, Json]:
+    def _image(self) -> Check:
         try:
             image = self._images.image
         except Os2Error as error:
-            return _check("interpreter image", error.found, error.remedy)
-        return _check("interpreter image", f"Python {image.interpreter}, {image.digest[:16]}…")
+            return Check("interpreter image", error.found, error.remedy)
+        return Check("interpreter image", f"Python {image.interpreter}, {image.digest[:16]}…")
 
-    def _layers(self) -> dict[str, Json]:
+    def _layers(self) -> Check:
         name = "isolation"
         try:
             with self._images.take_sandbox(
                 self._manifest.limits, self._manifest.required_layers
             ) as sandbox:
-                return _check(name, ", ".join(sandbox.layers))
+                return Check(name, ", ".join(sandbox.layers))
         except Os2Error as error:
-            return _check(name, error.found, error.remedy or "see the manifest's [isolation]")
+            return Check(name, error.found, error.remedy or "see the manifest's [isolation]")
 
-    def _workspace_check(self) -> dict[str, Json]:
+    def _workspace_check(self) -> Check:
         if os.access(self._workspace, os.W_OK | os.X_OK):
-            return _check("workspace", f"{self._workspace} can be written")
-        return _check(
+            return Check("workspace", f"{self._workspace} can be written")
+        return Check(
             "workspace", f"{self._workspace} cannot be written", "choose another folder with -C"
         )
 
 
-def _python() -> dict[str, Json]:
+def _python() -> Check:
     found = ".".join(str(part) for part in sys.version_info[:3])
     if sys.version_info[:2] >= OLDEST_PYTHON:
-        return _check("python", found)
-    return _check("python", found, "run os2 with Python 3.11 or newer")
+        return Check("python", found)
+    return Check("python", found, "run os2 with Python 3.11 or newer")
 
 
-def _bubblewrap() -> dict[str, Json]:
+def _bubblewrap() -> Check:
     found = probe()
     if found.works:
-        return _check("bubblewrap", f"{found.version} at {found.bubblewrap}")
-    return _check("bubblewrap", found.problem, found.remedy)
-
-
-def _check(name: str, found: str, remedy: str = "") -> dict[str, Json]:
-    return {"name": name, "ok": not remedy, "found": found, "remedy": remedy}
+        return Check("bubblewrap", f"{found.version} at {found.bubblewrap}")
+    return Check("bubblewrap", found.problem, found.remedy)

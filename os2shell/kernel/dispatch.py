@@ -11,10 +11,10 @@ from typing import Any
 from ledger import Entry, Json, LedgerError, ObjectStore, encode
 from os2shell.kernel.intents import ADMITTED, DENIED, FAILED, FINISHED
 from os2shell.kernel.invocation import Identity, Invocation
-from os2shell.model.arguments import to_json
 from os2shell.model.command import AnyCommand, Outcome
 from os2shell.model.content import TRACE_INLINE_BYTES, keep
 from os2shell.model.errors import CannotStart, Denied, Os2Error, from_ledger
+from os2shell.model.plain import to_json
 
 INTERRUPTED_CODE = 130
 
@@ -72,13 +72,7 @@ def perform(request: Request, seq: int, invocation: Invocation, objects: ObjectS
     command = request.command
     try:
         outcome = command.run(request.arguments, invocation)
-        for event in outcome.events:
-            if type(event) not in command.emits:
-                raise Denied(
-                    f"{command.name} did not declare the event {event.kind}",
-                    rule=f"undeclared:{event.kind}",
-                    remedy="this is a defect of the command",
-                )
+        _check_events(command, outcome)
     except KeyboardInterrupt as error:
         return _failed(seq, invocation, objects, error, ("interrupted", INTERRUPTED_CODE))
     except Os2Error as error:
@@ -88,7 +82,9 @@ def perform(request: Request, seq: int, invocation: Invocation, objects: ObjectS
         told = from_ledger(error)
         return _failed(seq, invocation, objects, told, (type(error).__name__, told.exit_code))
     except OSError as error:
-        stopped = CannotStart(f"{error.strerror or error}: {error.filename or 'the workspace state'}")
+        stopped = CannotStart(
+            f"{error.strerror or error}: {error.filename or 'the workspace state'}"
+        )
         return _failed(seq, invocation, objects, stopped, ("io", stopped.exit_code))
     except Exception as error:  # noqa: BLE001 — a defect ends on record too; the face reports it
         return _failed(seq, invocation, objects, error, ("internal", Os2Error.exit_code))
@@ -101,6 +97,16 @@ def perform(request: Request, seq: int, invocation: Invocation, objects: ObjectS
         "trace": _trace(invocation, objects),
     }
     return End(FINISHED, attributes, outcome)
+
+
+def _check_events(command: AnyCommand, outcome: Outcome) -> None:
+    for event in outcome.events:
+        if type(event) not in command.emits:
+            raise Denied(
+                f"{command.name} did not declare the event {event.kind}",
+                rule=f"undeclared:{event.kind}",
+                remedy="this is a defect of the command, not of your grants",
+            )
 
 
 def _failed(

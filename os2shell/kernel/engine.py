@@ -118,7 +118,9 @@ class Engine:
     def submit(self, request: Request, display: Display | None = None) -> End:
         """Admit, perform and record ``request``; raises ``Denied`` once the denial is recorded."""
         if request.command.recording is Recording.LOOK:
-            return look(request, self.state_for_look(), self._world, display or Dark(), self.objects)
+            return look(
+                request, self.state_for_look(), self._world, display or Dark(), self.objects
+            )
         seq = self._admit(request)
         spool = Spool(self._spool, self.session, seq) if self._spool else None
         invocation = Invocation(
@@ -231,4 +233,3 @@ def look(
     admit(state.view(POLICY), identity.token, command.name, command.needs)
     invocation = Invocation(command, identity.token, state, world, display)
     return dispatch.perform(request, 0, invocation, objects)
-

@@ -1,11 +1,11 @@
 """State images: the folds' state as an object, so that opening folds only what came after.
 
 Life: a boot that had to fold more than ``IMAGE_EVERY`` records stores the state as an object and
-appends ``state.imaged`` with the object's digest. At the next boot a bookmark in the cache folder says where the
-newest such record lies. The bookmark and the object are caches: whoever deletes them costs time. An
-image decides powers, so it is believed only through the chain: the record that carries its digest
-is read by the ledger, which checks it and everything after it up to the signed head. ``refold``
-checks every image against a fold of the whole ledger.
+appends ``state.imaged`` with the object's digest. At the next boot a bookmark in the cache folder
+says where the newest such record lies. The bookmark and the object are caches: whoever deletes them
+costs time. An image decides powers, so it is believed only through the chain: the record that
+carries its digest is read by the ledger, which checks it and everything after it up to the signed
+head. ``refold`` checks every image against a fold of the whole ledger.
 """
 
 from pathlib import Path

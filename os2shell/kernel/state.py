@@ -35,7 +35,7 @@ class State:
         """An independent state at the same position; values are immutable and shared."""
         other = State(tuple(self._values))
         other.position = self.position
-        other._values = dict(self._values)  # noqa: SLF001 — the same class
+        other._values = dict(self._values)
         return other
 
     def assume(self, position: int, fold: Fold[S], value: S) -> None:
@@ -45,9 +45,7 @@ class State:
 
     def dump(self) -> dict[str, Json]:
         """Every fold's value in canonical form, under the fold's name and version."""
-        return {
-            fold.name: [fold.version, fold.dump(value)] for fold, value in self._values.items()
-        }
+        return {fold.name: [fold.version, fold.dump(value)] for fold, value in self._values.items()}
 
     def load(self, body: dict[str, Json], position: int) -> bool:
         """Take values over from a dump; False, and nothing changed, if any version differs."""

@@ -24,7 +24,7 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one run may use; each ends the run with exit 124 and a cause. ``files`` counts inodes."""
+    """What one run may use; each ends it with exit 124 and a cause. ``files`` counts inodes."""
 
     wall_ns: int
     cpu_ns: int

@@ -21,9 +21,7 @@ def admit(
         )
 
 
-def check_scope(
-    policy: Manifest | None, token: TokenId, need: Capability, scope: str
-) -> None:
+def check_scope(policy: Manifest | None, token: TokenId, need: Capability, scope: str) -> None:
     """Raise ``Denied`` unless a grant of ``need`` covers ``scope``; ``""`` needs only the power."""
     held = policy.grants.get(token, {}) if policy else {}
     patterns = held.get(need)
@@ -41,4 +39,6 @@ def check_scope(
 
 def _remedy(policy: Manifest | None, need: str) -> str:
     name = policy.name if policy else "none"
-    return f'the manifest in force is {name}: grant "{need}" in a manifest and name it by --manifest'
+    return (
+        f'the manifest in force is {name}: grant "{need}" in a manifest and name it by --manifest'
+    )

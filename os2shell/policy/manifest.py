@@ -34,6 +34,8 @@ LAYERS = frozenset(
         "cgroup-namespace",
         "no-new-privileges",
         "capabilities-dropped",
+        "not-root",
+        "userns-disabled",
         "rlimits",
         "aslr-off",
     }

@@ -15,7 +15,9 @@ from os2shell.model.effect import Stream
 
 DESCRIPTORS = {Stream.STDOUT: 1, Stream.STDERR: 2}
 
-UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+UNSAFE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 """C0 and C1 controls, and the marks that reorder what is read (Unicode UAX #9)."""
 
 

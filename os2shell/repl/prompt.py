@@ -10,7 +10,6 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
-
 from os2shell.repl.display import say
 from os2shell.repl.lines import LEAVE, read_words
 from os2shell.repl.shell import Shell
@@ -26,7 +25,7 @@ class Words(Completer):
         self._names = sorted(names)
         self._paths = PathCompleter(get_paths=lambda: [str(workspace)], expanduser=False)
 
-    def get_completions(
+    def get_completions(  # type: ignore[explicit-override]  # typing.override needs 3.12
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterator[Completion]:
         """Completions of the word before the cursor."""
@@ -74,4 +73,3 @@ def _history(path: Path | None) -> History:
         return InMemoryHistory()
     path.parent.mkdir(parents=True, exist_ok=True)
     return FileHistory(str(path))
-

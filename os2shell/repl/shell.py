@@ -50,9 +50,7 @@ class House(Protocol):
 class Shell:
     """Submits words for one identity."""
 
-    def __init__(
-        self, commands: Sequence[AnyCommand], identity: Identity, house: House
-    ) -> None:
+    def __init__(self, commands: Sequence[AnyCommand], identity: Identity, house: House) -> None:
         """Open nothing yet."""
         self.commands = commands
         self._identity = identity
@@ -60,7 +58,7 @@ class Shell:
         self._engine: Engine | None = None
 
     def run(self, words: Sequence[str]) -> int:
-        """Run one command and those that follow from it; the exit code of the last, or first bad."""
+        """Run one command and those that follow from it; the first bad exit code."""
         outcome, code = self._run_one(words)
         if outcome is None or not outcome.follow:
             return code

@@ -1,4 +1,4 @@
-"""CI's other question: does the code as it is now still give the recorded result?
+"""CI's other question: whether the code as it is now still gives the recorded result.
 
 The recorded input is taken and every file that a recorded run did not write itself is replaced by
 the workspace's present version; files that are new are added. Where that changes nothing, the run
@@ -13,7 +13,7 @@ from typing import cast
 
 from ledger import Digest, Json, ObjectStore
 from os2shell.executors.guest import RunGuest
-from os2shell.executors.workspace import Change, Entry, difference, list_tree, make_tree
+from os2shell.executors.workspace import Change, Entry, difference, list_tree, make_tree, shown
 from os2shell.kernel.invocation import Dark, Invocation
 from os2shell.model.capability import TokenId
 from os2shell.model.guest import EntryKind, Limits, Tier
@@ -21,7 +21,7 @@ from os2shell.replay.compare import compare_text
 from os2shell.replay.player import Finding, Workshop, replay_run, trace_of
 from os2shell.replay.runs import RecordedRun
 from os2shell.replay.trace import Step
-from os2shell.replay.verdict import Divergence, Verdict
+from os2shell.replay.verdict import ChangedInput, Divergence, Verdict
 
 SHOWN_PATHS = 20
 
@@ -42,17 +42,16 @@ class AgainstFinding:
     inputs: tuple[Change, ...]
     same: bool
 
-    def body(self) -> Json:
-        """The changed inputs, for JSON output; cut at ``SHOWN_PATHS`` with the number said."""
-        rows: list[Json] = [
-            {
-                "path": change.path.decode("utf-8", "backslashreplace"),
-                "recorded": change.before.digest if change.before else None,
-                "present": change.after.digest if change.after else None,
-            }
+    def shown_inputs(self) -> tuple[ChangedInput, ...]:
+        """The changed inputs by path and digests; cut at ``SHOWN_PATHS``."""
+        return tuple(
+            ChangedInput(
+                shown(change.path),
+                change.before.digest if change.before else None,
+                change.after.digest if change.after else None,
+            )
             for change in self.inputs[:SHOWN_PATHS]
-        ]
-        return {"changed": len(self.inputs), "paths": rows, "same_result": self.same}
+        )
 
 
 def written_by(runs: Sequence[RecordedRun], objects: ObjectStore) -> frozenset[bytes]:
@@ -93,13 +92,11 @@ def _substitute(recorded: Digest, present: Present, objects: ObjectStore) -> Dig
     return make_tree(merged, objects)
 
 
-def _perform(
-    run: RecordedRun, step: Step, tree: Digest, workshop: Workshop
-) -> Divergence | None:
+def _perform(run: RecordedRun, step: Step, tree: Digest, workshop: Workshop) -> Divergence | None:
     """Run the recorded question on ``tree``; the first difference of its result, or None."""
     effect = replace(_effect(cast("dict[str, Json]", step.question)), tree=tree)
     command = next(item for item in workshop.commands if item.name == run.command)
-    world = _Answers(step.nested, workshop)
+    world = _Answers(step.nested)
     invocation = Invocation(command, TokenId(run.admitted.token), run.state, world, Dark())
     answer = cast("dict[str, dict[str, Json]]", workshop.pure.perform(effect, invocation))
     recorded = cast("dict[str, dict[str, Json]]", step.answer)["result"]
@@ -115,7 +112,7 @@ def _perform(
     other = _writes(tree, Digest(cast("bytes", result["tree"])), workshop.objects)
     for path in sorted({*one, *other}):
         if one.get(path) != other.get(path):
-            name = path.decode("utf-8", "backslashreplace")
+            name = shown(path)
             return _divergence(f"the file {name}", _hex(one.get(path)), _hex(other.get(path)))
     return None
 
@@ -123,7 +120,7 @@ def _perform(
 class _Answers:
     """Answers the program's own requests from the recording, in order, whatever their sizes."""
 
-    def __init__(self, steps: tuple[Step, ...], workshop: Workshop) -> None:
+    def __init__(self, steps: tuple[Step, ...]) -> None:
         self._pending = b"".join(cast("bytes", step.answer) for step in steps)
 
     def perform(self, effect: object, _transcript: object) -> Json:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ledger import Digest, Json, ObjectStore, encode
 from os2shell.executors.workspace import difference
+from os2shell.executors.workspace import shown as shown_path
 from os2shell.model.content import fetch
 from os2shell.model.shown import one_line
 
@@ -77,7 +78,7 @@ def _compare_trees(recorded: Json, present: Json, objects: ObjectStore) -> Diffe
     assert isinstance(present, bytes)
     changes = difference(Digest(recorded), Digest(present), objects)
     change = changes[0]
-    path = change.path.decode("utf-8", "backslashreplace")
+    path = shown_path(change.path)
     more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
     return Difference(
         f"the file {path}{more}",
@@ -108,4 +109,3 @@ def _line(data: bytes, at: int) -> str:
     end = data.find(b"\n", at)
     text = data[start : end if end >= 0 else len(data)][:SHOWN_CHARACTERS]
     return ascii(text.decode("utf-8", "backslashreplace")) if text else "nothing"
-

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ledger import Digest, Head, Json, LedgerError, ObjectStore, decode
+from ledger import Digest, Head, LedgerError, ObjectStore, decode
 from os2shell.kernel.dispatch import Request
 from os2shell.kernel.engine import Engine, find_command
 from os2shell.kernel.intents import FINISHED, INTERRUPTED
 from os2shell.kernel.invocation import Identity
-from os2shell.model.arguments import from_json
 from os2shell.model.capability import TokenId
 from os2shell.model.command import AnyCommand
 from os2shell.model.content import fetch
 from os2shell.model.effect import World
 from os2shell.model.errors import Broken, Os2Error, UnknownCommand, Unreadable
+from os2shell.model.plain import from_json
 from os2shell.replay.runs import RecordedRun
 from os2shell.replay.trace import Step, TraceWorld, steps_of
 from os2shell.replay.verdict import Divergence, ReplayImpossible, ReplayStopped, Verdict
@@ -58,7 +58,7 @@ def replay_run(run: RecordedRun, workshop: Workshop) -> Finding:
 
 
 def trace_of(run: RecordedRun, objects: ObjectStore) -> tuple[Step, ...]:
-    """The recorded steps of ``run``; raises ``Broken`` or ``LedgerError`` where they do not hold."""
+    """The recorded steps of ``run``; ``Broken`` or ``LedgerError`` where they do not hold."""
     return steps_of(decode(fetch(objects, run.ended.attributes["trace"])))
 
 

@@ -1,103 +1,115 @@
-"""Reports: verdict rows as text for people and as the JSON that CI reads."""
+"""Reports: verdicts as text for people and as the JSON that CI reads."""
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import cast
 
 from ledger import Json
-from os2shell.replay.verdict import Verdict
-
-GOOD = frozenset({Verdict.IDENTICAL, Verdict.RECORDED_ONLY})
-"""Verdicts that do not fail a verification; ``recorded_only`` is counted and said."""
+from os2shell.executors.audit import Audit
+from os2shell.model.plain import to_json
+from os2shell.model.shown import one_line
+from os2shell.replay.verdict import ChangedInput, Divergence, RunVerdict, Verdict
 
 EXIT = {"ok": 0, "diverged": 1, "broken": 1, "unreadable": 4, "empty": 5}
+TARGET_CHARACTERS = 60
+FLAGS = {"code": ["-c"], "module": ["-m"], "eval": ["--eval"], "script": []}
 
 
-def status_of(audit: dict[str, Json], rows: Sequence[dict[str, Json]]) -> str:
+def status_of(audit: Audit, runs: Sequence[RunVerdict]) -> str:
     """One word for the whole: ok, diverged, broken, unreadable or empty."""
-    if audit["status"] != "ok":
-        return str(audit["status"])
-    if not rows:
+    if audit.status != "ok":
+        return audit.status
+    if not runs:
         return "empty"
-    return "ok" if all(holds(row) for row in rows) else "diverged"
+    return "ok" if all(run.holds for run in runs) else "diverged"
 
 
-def holds(row: dict[str, Json]) -> bool:
-    """Whether this run's result is still the recorded one, or cannot be asked for."""
-    return bool(row["same"]) or row["verdict"] == Verdict.RECORDED_ONLY
+def counts_of(runs: Sequence[RunVerdict]) -> dict[str, Json]:
+    """How many runs, in all and by verdict."""
+    counts = Counter(run.verdict for run in runs)
+    return {"total": len(runs), **{str(name): counts[name] for name in Verdict}}
 
 
-def report_body(audit: dict[str, Json], rows: Sequence[dict[str, Json]]) -> dict[str, Json]:
+def report_body(audit: Audit, runs: Sequence[RunVerdict]) -> dict[str, Json]:
     """The object behind ``--json``, schema ``os2.python-verify/1``."""
-    counts = Counter(str(row["verdict"]) for row in rows)
     return {
         "schema": "os2.python-verify/1",
-        "status": status_of(audit, rows),
-        "ledger": {key: audit[key] for key in ("size", "root", "signer", "trusted", "first_bad")},
-        "sessions": [
-            {key: value for key, value in row.items() if key not in {"arguments", "same"}}
-            for row in rows
-        ],
-        "counts": {"total": len(rows), **{str(name): counts[str(name)] for name in Verdict}},
+        "status": status_of(audit, runs),
+        "ledger": audit.shown(),
+        "sessions": [_run_body(run) for run in runs],
+        "counts": counts_of(runs),
     }
 
 
-def row_text(row: dict[str, Json]) -> str:
-    """A run's verdict, and what differs, in lines."""
-    arguments = cast("dict[str, Json]", row["arguments"])
-    words = [str(row["command"]), *_program(arguments)]
-    lines = [f"  {row['session']:>6} {row['seq']:>6}  {row['verdict']:<15} {' '.join(words)}"]
-    lines += _inputs(row)
-    match row.get("divergence"):
-        case dict() as divergence:
-            lines += _divergence(divergence)
-        case _:
-            pass
+def run_text(run: RunVerdict, *, explain: bool = True) -> str:
+    """A run's verdict and, to ``explain``, what differs; in lines."""
+    words = " ".join([run.command, *_program(run.arguments)])
+    lines = [f"  {run.session:>6} {run.seq:>6}  {run.verdict:<15} {words}"]
+    if explain and run.inputs_changed:
+        plural = "s" if run.inputs_changed != 1 else ""
+        told = "the recorded result still comes out" if run.same else "the result differs:"
+        lines.append(f"         {run.inputs_changed} input{plural} changed since:")
+        lines += [_input_text(item) for item in run.inputs]
+        lines.append(f"         {told}")
+    if explain and run.divergence:
+        lines += _divergence_lines(run.divergence)
     return "\n".join(lines)
 
 
-def summary_text(audit: dict[str, Json], rows: Sequence[dict[str, Json]]) -> str:
+def summary_text(audit: Audit, runs: Sequence[RunVerdict]) -> str:
     """The last line."""
-    counts = Counter(str(row["verdict"]) for row in rows)
-    told = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
-    status = status_of(audit, rows)
-    if status == "broken":
-        return "broken: the ledger does not hold, so nothing was performed again"
-    if status == "empty":
-        return "nothing to verify: the ledger holds no run of Python"
-    return f"{status}: {len(rows)} run{'s' if len(rows) != 1 else ''} performed again, {told}"
-
-
-def _program(arguments: dict[str, Json]) -> list[str]:
-    flags = {"code": ["-c"], "module": ["-m"], "eval": ["--eval"], "script": []}
-    target = " ".join(str(arguments["target"]).split())
-    words = [*flags[str(arguments["entry"])], target if len(target) <= 60 else target[:59] + "…"]
-    return words + [str(word) for word in cast("list[Json]", arguments["arguments"])]
-
-
-def _inputs(row: dict[str, Json]) -> list[str]:
-    match row.get("inputs"):
-        case {"changed": int(count), "paths": list(paths)}:
-            lines = [f"         {count} input{'s' if count != 1 else ''} changed since:"]
-            for item in cast("list[dict[str, Json]]", paths):
-                lines.append(
-                    f"           {item['path']}  {_short(item['recorded'])} → {_short(item['present'])}"
-                )
-            told = "the recorded result still comes out" if row["same"] else "the result differs:"
-            return [*lines, f"         {told}"]
+    status = status_of(audit, runs)
+    match status:
+        case "broken" | "unreadable":
+            return f"{status}: the ledger does not hold, so nothing was performed again"
+        case "empty":
+            return "nothing to verify: the ledger holds no run of Python"
         case _:
-            return []
+            counts = Counter(str(run.verdict) for run in runs)
+            told = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
+            plural = "s" if len(runs) != 1 else ""
+            return f"{status}: {len(runs)} run{plural} performed again, {told}"
 
 
-def _divergence(divergence: dict[str, Json]) -> list[str]:
+def _run_body(run: RunVerdict) -> Json:
+    body: dict[str, Json] = {
+        "session": run.session,
+        "seq": run.seq,
+        "command": run.command,
+        "tier": run.tier,
+        "verdict": str(run.verdict),
+    }
+    if run.divergence:
+        body["divergence"] = to_json(run.divergence)
+    if run.inputs_changed:
+        body["inputs"] = {
+            "changed": run.inputs_changed,
+            "paths": [to_json(item) for item in run.inputs],
+            "same_result": run.same,
+        }
+    return body
+
+
+def _program(arguments: Json) -> list[str]:
+    fields = cast("dict[str, Json]", arguments)
+    target = " ".join(str(fields["target"]).split())[:TARGET_CHARACTERS]
+    words = [one_line(word) for word in cast("list[Json]", fields["arguments"])]
+    return [*FLAGS[str(fields["entry"])], target, *words]
+
+
+def _input_text(item: ChangedInput) -> str:
+    return f"           {item.path}  {_short(item.recorded)} → {_short(item.present)}"
+
+
+def _divergence_lines(divergence: Divergence) -> list[str]:
     return [
-        f"         at event {divergence['event']} ({divergence['kind']}): {divergence['what']}",
-        f"           expected  {divergence['expected']}",
-        f"           got       {divergence['got']}",
-        f"           last match {divergence['last']}",
-        f"           likely    {divergence['cause']}",
+        f"         at event {divergence.event} ({divergence.kind}): {divergence.what}",
+        f"           expected    {divergence.expected}",
+        f"           got         {divergence.got}",
+        f"           last match  {divergence.last}",
+        f"           likely      {divergence.cause}",
     ]
 
 
-def _short(digest: Json) -> str:
-    return digest.hex()[:12] if isinstance(digest, bytes) else "absent"
+def _short(digest: bytes | None) -> str:
+    return digest.hex()[:12] if digest else "absent"

@@ -7,8 +7,9 @@ from ledger import Json, Record
 from os2shell.kernel.intents import ADMITTED, ENDED, SESSION_OPENED
 from os2shell.kernel.state import State
 
-PROGRAMS = frozenset({"python", "pyvm"})
-"""Commands whose invocations are runs of Python; only these are performed again."""
+TIERS = {"python": "native", "pyvm": "restricted"}
+"""Commands whose invocations are runs of Python, and in which tier; only these are replayed."""
+PROGRAMS = frozenset(TIERS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,10 @@ class TraceWorld:
         question = effect.body()
         if not self._level:
             self._stop(
-                effect.kind, "a question that was not recorded", "no more questions", shown(question)
+                effect.kind,
+                "a question that was not recorded",
+                "no more questions",
+                shown(question),
             )
         step = self._level.pop(0)
         if step.kind != effect.kind or encode(step.question) != encode(question):
@@ -143,7 +146,7 @@ class TraceWorld:
                 verdict=Verdict.ENGINE_MISMATCH,
             )
 
-    def _stop(  # noqa: PLR0913 — the fields of one report
+    def _stop(
         self,
         kind: str,
         what: str,

@@ -34,20 +34,41 @@ class Divergence:
     last: str
     cause: str
 
-    def body(self) -> dict[str, Json]:
-        """For JSON output."""
-        return {
-            "event": self.event,
-            "kind": self.kind,
-            "what": self.what,
-            "expected": self.expected,
-            "got": self.got,
-            "last": self.last,
-            "cause": self.cause,
-        }
+
+@dataclass(frozen=True, slots=True)
+class ChangedInput:
+    """A file that differs from the recorded input; a digest is None where there is no file."""
+
+    path: str
+    recorded: bytes | None
+    present: bytes | None
 
 
-class ReplayStopped(BaseException):  # noqa: N818 — a finding, not an error
+@dataclass(frozen=True, slots=True)
+class RunVerdict:
+    """How one recorded run came out. ``same`` says that its result still is the recorded one.
+
+    ``inputs`` lists changed inputs, the first of ``inputs_changed`` many.
+    """
+
+    session: str
+    seq: int
+    command: str
+    arguments: Json
+    tier: str
+    verdict: Verdict
+    same: bool
+    divergence: Divergence | None = None
+    inputs_changed: int = 0
+    inputs: tuple[ChangedInput, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether the run does not fail a verification."""
+        return self.same or self.verdict is Verdict.RECORDED_ONLY
+
+
+class ReplayStopped(BaseException):
     """Ends a replay at the first difference.
 
     Not an ``Exception``: no handler on the way out of the engine may take it for a failing command
@@ -61,8 +82,8 @@ class ReplayStopped(BaseException):  # noqa: N818 — a finding, not an error
         self.divergence = divergence
 
 
-class ReplayImpossible(BaseException):  # noqa: N818 — see ``ReplayStopped``
-    """The machine could not perform the replay, or somebody stopped it; says nothing of the record."""
+class ReplayImpossible(BaseException):
+    """The machine could not perform it, or somebody stopped it; no word on the record."""
 
     def __init__(self, reason: BaseException) -> None:
         """Carry the reason past the engine that would record it as the command's failure."""

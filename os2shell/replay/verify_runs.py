@@ -17,9 +17,11 @@ from os2shell.model.command import AnyCommand
 from os2shell.model.effect import Determinism, Transcript, World
 from os2shell.model.errors import NothingToVerify
 from os2shell.model.fold import Fold
+from os2shell.model.plain import to_json
 from os2shell.replay.against import AgainstFinding, Present, replay_against, written_by
 from os2shell.replay.player import Finding, Workshop, replay_run
-from os2shell.replay.runs import RecordedRun, newest_session, recorded_runs, sessions
+from os2shell.replay.runs import TIERS, RecordedRun, newest_session, recorded_runs, sessions
+from os2shell.replay.verdict import RunVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class VerifyRuns:
     ``limit`` takes the newest N, ``session`` one session (``last`` is the newest with a run),
     ``seq`` one run by its admission. ``bundle`` reads an evidence file instead of the ledger.
     ``against_workspace`` puts the workspace's present files in. ``stop_early`` ends at the first
-    run that is not identical. The answer is a list of rows, see ``row``.
+    run that is not identical. The answer is a list of ``RunVerdict``.
     """
 
     kind: ClassVar[str] = "replay.verify"
@@ -103,7 +105,7 @@ class RunVerifier:
         rows: list[Json] = []
         for run in runs:
             found = _replay(run, present, workshop)
-            rows.append(row(found))
+            rows.append(to_json(_verdict(found)))
             if effect.stop_early and not found.same:
                 break
         return rows
@@ -125,23 +127,20 @@ class RunVerifier:
         return tuple(deque(chosen, effect.limit))
 
 
-def row(found: AgainstFinding) -> Json:
-    """One run's line in the answer."""
-    finding = found.finding
-    body: dict[str, Json] = {
-        "session": finding.run.admitted.session,
-        "seq": finding.run.admitted.seq,
-        "command": finding.run.command,
-        "arguments": finding.run.arguments,
-        "tier": "restricted" if finding.run.command == "pyvm" else "native",
-        "verdict": str(finding.verdict),
-        "same": found.same,
-    }
-    if finding.divergence:
-        body["divergence"] = finding.divergence.body()
-    if found.inputs:
-        body["inputs"] = found.body()
-    return body
+def _verdict(found: AgainstFinding) -> RunVerdict:
+    run = found.finding.run
+    return RunVerdict(
+        session=run.admitted.session,
+        seq=run.admitted.seq,
+        command=run.command,
+        arguments=run.arguments,
+        tier=TIERS[run.command],
+        verdict=found.finding.verdict,
+        same=found.same,
+        divergence=found.finding.divergence,
+        inputs_changed=len(found.inputs),
+        inputs=found.shown_inputs(),
+    )
 
 
 def _replay(run: RecordedRun, present: Present | None, workshop: Workshop) -> AgainstFinding:

@@ -7,7 +7,7 @@ bytes behind an equal predecessor give an equal chain digest.
 
 from collections.abc import Iterator
 
-from ledger import Entry, Head, ObjectStore, Record, seal
+from ledger import Entry, Head, ObjectStore, Record, body_of
 from os2shell.model.shown import one_line
 from os2shell.replay.verdict import Divergence, ReplayStopped, Verdict
 
@@ -31,11 +31,19 @@ class Window:
         """The recorded objects, with room for new ones beside them."""
         return self._objects
 
-    def append(self, *entries: Entry, expected: int | None = None) -> tuple[Record, ...]:
+    def append(
+        self,
+        *entries: Entry,
+        expected: int | None = None,  # noqa: ARG002 — nobody else appends to the past
+    ) -> tuple[Record, ...]:
         """Compare each entry with the recorded one; raises ``ReplayStopped`` at a difference."""
         return tuple(self._same(entry) for entry in entries)
 
-    def read(self, start: int = 0, stop: int | None = None) -> Iterator[Record]:
+    def read(
+        self,
+        start: int = 0,  # noqa: ARG002 — the shape of a chronicle
+        stop: int | None = None,  # noqa: ARG002 — the shape of a chronicle
+    ) -> Iterator[Record]:
         """Nothing lies between: the engine folds what it appends."""
         return iter(())
 
@@ -52,19 +60,19 @@ class Window:
                     entry.kind,
                     "a record that was not recorded",
                     "no further record",
-                    one_line(entry.attributes),
+                    one_line(dict(entry.attributes)),
                     "none",
                     "the command records more than it did",
                 ),
             )
         recorded = self._left.pop(0)
-        present = seal(entry, recorded.seq, recorded.hlc, recorded.node, recorded.digest)
-        if present.body != recorded.body:
-            raise ReplayStopped(Verdict.DIVERGED, _difference(recorded, present))
+        present = body_of(entry, seq=recorded.seq, hlc=recorded.hlc, node=recorded.node)
+        if present != recorded.body:
+            raise ReplayStopped(Verdict.DIVERGED, _difference(recorded, entry))
         return recorded
 
 
-def _difference(recorded: Record, present: Record) -> Divergence:
+def _difference(recorded: Record, present: Entry) -> Divergence:
     """Name the first attribute that differs."""
     what, expected, got = "kind", recorded.kind, present.kind
     for field in ("session", "actor", "token"):

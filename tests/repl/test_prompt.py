@@ -57,7 +57,9 @@ def test_a_session_in_the_terminal(terminal: Terminal, os2: Os2) -> None:
     terminal.type("pyvm --eval 6*7\r")
     terminal.wait_for("42")
     terminal.wait_for("os2> ")
-    terminal.type("python -c 'print(\"start\", flush=True); import threading; threading.Event().wait()'\r")
+    terminal.type(
+        "python -c 'print(\"start\", flush=True); import threading; threading.Event().wait()'\r"
+    )
     terminal.wait_for("start\r\n")
     terminal.type("\x03")
     terminal.wait_for("os2> ")

@@ -117,7 +117,9 @@ def test_read_only_workspace(os2: Os2) -> None:
 
 
 def test_script_of_commands_stops_at_the_first_failure(os2: Os2) -> None:
-    os2.write("job", "pyvm --eval 1\npython -c 'import sys; sys.exit(4)'  # comment\npyvm --eval 2\n")
+    os2.write(
+        "job", "pyvm --eval 1\npython -c 'import sys; sys.exit(4)'  # comment\npyvm --eval 2\n"
+    )
     ran = os2.run("run-script", "job", code=4)
     assert ran.text == "1\n"
     ran = os2.run("run-script", "job", "--keep-going", code=4)
@@ -128,7 +130,9 @@ def test_script_of_commands_stops_at_the_first_failure(os2: Os2) -> None:
 
 @pytest.mark.slow
 def test_two_hundred_megabytes_of_output(os2: Os2) -> None:
-    code = "import sys\nchunk = b'x' * 1_000_000\nfor _ in range(200): sys.stdout.buffer.write(chunk)"
+    code = (
+        "import sys\nchunk = b'x' * 1_000_000\nfor _ in range(200): sys.stdout.buffer.write(chunk)"
+    )
     ran = os2.run("python", "-c", code)
     assert len(ran.out) == 200_000_000
     assert os2.json("python-verify", "--json")["status"] == "ok"

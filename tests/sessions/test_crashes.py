@@ -1,6 +1,5 @@
 """A shell that is killed loses nothing that was acknowledged or shown, and takes its guest along."""
 
-import os
 import random
 import signal
 import subprocess
@@ -72,7 +71,9 @@ def test_guest_dies_with_the_shell(os2: Os2) -> None:
 
 
 def test_ctrl_c_ends_the_run_with_130(os2: Os2) -> None:
-    code = "print('shown', flush=True)\ntry:\n while True: pass\nfinally: print('cleaned', flush=True)"
+    code = (
+        "print('shown', flush=True)\ntry:\n while True: pass\nfinally: print('cleaned', flush=True)"
+    )
     process = os2.start("python", "-c", code)
     assert process.stdout
     process.stdout.read(6)
@@ -104,9 +105,13 @@ def test_fifty_kills_at_random_moments_lose_nothing(os2: Os2) -> None:
     records = os2.records()
     assert [record["seq"] for record in records] == list(range(len(records)))
     admitted = {r["seq"] for r in records if r["kind"] == "command.admitted"}
-    ends = [r["attributes"]["admitted"] for r in records if r["kind"].startswith("command.") and "admitted" in r["attributes"]]
+    ends = [
+        r["attributes"]["admitted"]
+        for r in records
+        if r["kind"].startswith("command.") and "admitted" in r["attributes"]
+    ]
     assert sorted(ends) == sorted(admitted), "every intent ended exactly once"
     finished = [r for r in records if r["kind"] == "command.finished"]
     assert len(finished) >= acknowledged + 3
     assert os2.json("ledger", "verify", "--json")["status"] == "ok"
-    assert not [name for name in os.listdir(os2.workspace / ".os2" / "spool")]
+    assert not list((os2.workspace / ".os2" / "spool").iterdir())

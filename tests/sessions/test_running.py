@@ -44,7 +44,9 @@ def test_every_record_names_actor_session_and_token(os2: Os2) -> None:
 def test_code_module_and_eval(os2: Os2) -> None:
     os2.write("pack/__init__.py", "")
     os2.write("pack/part.py", "NAME = 'part'")
-    os2.write("pack/__main__.py", "from pack.part import NAME\nimport sys\nprint(NAME, sys.argv[1:])")
+    os2.write(
+        "pack/__main__.py", "from pack.part import NAME\nimport sys\nprint(NAME, sys.argv[1:])"
+    )
     assert os2.run("python", "-c", "import sys; print(sys.argv)", "x").text == "['-c', 'x']\n"
     assert os2.run("python", "-m", "pack", "y").text == "part ['y']\n"
     assert os2.run("pyvm", "--eval", "1+1").text == "2\n"
@@ -77,7 +79,15 @@ def test_seed_decides_entropy_and_clock(os2: Os2) -> None:
     assert os2.run("python", "--seed", "7", "-c", code).out == one
     assert os2.run("python", "--seed", "8", "-c", code).out != one
     assert os2.run("python", "-c", code).out != os2.run("python", "-c", code).out
-    told = os2.run("python", "--seed", "7", "--clock", "2026-01-31T12:00:00Z", "-c", "import time; print(int(time.time()))")
+    told = os2.run(
+        "python",
+        "--seed",
+        "7",
+        "--clock",
+        "2026-01-31T12:00:00Z",
+        "-c",
+        "import time; print(int(time.time()))",
+    )
     assert told.text == "1769860800\n"
 
 
@@ -86,7 +96,11 @@ def test_only_the_captured_workspace_is_visible(os2: Os2) -> None:
     os2.write("hidden.log", "2")
     os2.write(".env", "SECRET=1")
     os2.write(".os2ignore", "*.log\n")
-    ran = os2.run("python", "-c", "import os; print(sorted(os.listdir('.')), os.path.exists('/home'), sorted(os.environ))")
+    ran = os2.run(
+        "python",
+        "-c",
+        "import os; print(sorted(os.listdir('.')), os.path.exists('/home'), sorted(os.environ))",
+    )
     assert ran.text.startswith("['.os2ignore', 'seen.txt']")
     assert "OS2_ACTOR" not in ran.text
     os2.run("python", "hidden.log", code=2)

@@ -11,7 +11,9 @@ from tests.house import Os2
 
 @pytest.fixture
 def recorded(os2: Os2) -> Os2:
-    os2.write("tool.py", "import random, sys\nprint(random.random())\nopen('r.txt','w').write('result')")
+    os2.write(
+        "tool.py", "import random, sys\nprint(random.random())\nopen('r.txt','w').write('result')"
+    )
     os2.run("python", "tool.py")
     os2.run("pyvm", "--eval", "sum(range(10))")
     return os2
@@ -100,7 +102,9 @@ def test_a_flipped_byte_is_named_and_deeds_are_refused(recorded: Os2) -> None:
     found = recorded.json("ledger", "verify", "--json", code=1)
     assert found["status"] == "broken"
     admitted = found["first_bad"]["seq"]
-    assert f"record {admitted}" in recorded.run("ledger", "verify", code=1).text.replace("bad     ", "")
+    assert f"record {admitted}" in recorded.run("ledger", "verify", code=1).text.replace(
+        "bad     ", ""
+    )
     report = recorded.json("python-verify", "--json", code=1)
     assert report["status"] == "broken"
     assert report["ledger"]["first_bad"]["seq"] == admitted
@@ -119,11 +123,19 @@ def test_a_damaged_object_is_named(recorded: Os2) -> None:
 
 
 def test_tamper_demo_finds_all_and_touches_nothing(recorded: Os2) -> None:
-    before = {path: path.read_bytes() for path in (recorded.workspace / ".os2").rglob("*") if path.is_file()}
+    before = {
+        path: path.read_bytes()
+        for path in (recorded.workspace / ".os2").rglob("*")
+        if path.is_file()
+    }
     shown = recorded.run("tamper-demo").text
     assert shown.count("found") >= 4
     assert "signature" in shown
-    after = {path: path.read_bytes() for path in (recorded.workspace / ".os2").rglob("*") if path.is_file()}
+    after = {
+        path: path.read_bytes()
+        for path in (recorded.workspace / ".os2").rglob("*")
+        if path.is_file()
+    }
     assert before == after
 
 

@@ -89,13 +89,13 @@ def run_python(options: RunOptions, program: str, tier: Tier, context: Context) 
         cause=str(answer.result["cause"]),
         events=(
             SandboxCreated(
-                tier,
+                str(tier),
                 cast("bytes", answer.achieved["image"]),
                 str(answer.achieved["interpreter"]),
                 tuple(str(layer) for layer in cast("list[Json]", answer.achieved["layers"])),
             ),
             Started(
-                options.entry,
+                str(options.entry),
                 options.target,
                 options.arguments,
                 before,
@@ -158,7 +158,8 @@ def _write_back(
 ) -> tuple[Json, tuple[str, ...]]:
     """Bring the changed files back where the token may; the changes and what to tell."""
     after = cast("bytes", answer.result["tree"])
-    notes = [f"the run was ended: {answer.result['cause']}"] if _ended(answer) else []
+    cause = str(answer.result["cause"])
+    notes = [f"the run was ended: {cause}"] if cause.startswith(("limit.", "protocol")) else []
     notes += [f"not kept: {note}" for note in cast("list[str]", answer.result["skipped"])]
     if after == before:
         return [], tuple(notes)
@@ -178,7 +179,3 @@ def _write_back(
             return changes, tuple(notes)
         case _:
             raise Broken("a write-back's answer has no known form")
-
-
-def _ended(answer: GuestAnswer) -> bool:
-    return str(answer.result["cause"]).startswith(("limit.", "protocol"))

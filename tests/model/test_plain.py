@@ -6,9 +6,9 @@ import pytest
 
 from ledger import decode, encode
 from os2shell.commands import COMMANDS
-from os2shell.model.arguments import from_json, to_json
 from os2shell.model.errors import Unreadable
 from os2shell.model.guest import EntryKind
+from os2shell.model.plain import from_json, to_json
 from os2shell.subsystems.python_vm.options import RunOptions
 
 WORDS: dict[str, list[list[str]]] = {
