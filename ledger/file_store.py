@@ -245,8 +245,8 @@ class FileStore:
         for number, name in enumerate(names):
             if name != segment_name(number):
                 raise FormatError(
-                    f"expected segments/{segment_name(number)}, found segments/{name}; a segment is "
-                    "missing, renamed, or a foreign file lies there"
+                    f"expected segments/{segment_name(number)}, found segments/{name}; a segment "
+                    "is missing, renamed, or a foreign file lies there"
                 )
         return len(names) - 1
 

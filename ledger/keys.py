@@ -172,8 +172,8 @@ def load_key(path: Path) -> Signer:
             raise KeyFormatError(f"expected a file at {path}, found something else")
         if state.st_mode & 0o077:
             raise KeyExposed(
-                f"expected mode 0600 on {path}, found {stat.S_IMODE(state.st_mode):04o}; others may "
-                "know this key: make a new one, or chmod 600 it if you are sure"
+                f"expected mode 0600 on {path}, found {stat.S_IMODE(state.st_mode):04o}; others "
+                "may know this key: make a new one, or chmod 600 it if you are sure"
             )
         data = file.read(_MAX_KEY_FILE)
     try:

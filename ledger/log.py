@@ -25,25 +25,22 @@ from ledger.errors import (
     ClockError,
     ClosedError,
     ConflictError,
-    DamagedError,
     DurabilityError,
     EntryError,
-    EquivocationError,
     LedgerError,
-    NoteError,
+    LedgerMissing,
     ReadOnlyError,
-    RollbackError,
     WrongKey,
 )
 from ledger.file_store import FileStore
 from ledger.follower import Follower
+from ledger.following import follow_log, refuse_rollback
 from ledger.index import Index, dump_mark, load_mark
 from ledger.keys import PublicKey, Signer
 from ledger.merkle import InclusionProof, inclusion_proofs, leaf_hash
 from ledger.objects import ObjectStore
 from ledger.reading import Reading
 from ledger.record import CREATED, MAX_U64, RECOVERED, Entry, Head, Record, seal, unsealed
-from ledger.segment import Torn
 from ledger.store import Position, Store
 
 _CACHE_EVERY: Final = 1024 * 1024  # bytes of log after which the head cache is renewed
@@ -64,7 +61,7 @@ class TokenSignatureLedger:
     [0]
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part a caller may replace, by name
         self,
         store: Store,
         signer: Signer | None = None,
@@ -252,7 +249,12 @@ class TokenSignatureLedger:
             self._load()
         self._follow(end)
         self._stand(end)
-        self._refuse_rollback(published)
+        refuse_rollback(published, self._follower)
+        if self._signed and self._follower.size == 0:
+            raise LedgerMissing(
+                "expected a ledger with a signed head, found one that was never finished; open it "
+                "for appending with its key"
+            )
 
     def _load(self) -> None:
         """Begin at the cached head when the signed log confirms it, else at the beginning."""
@@ -289,7 +291,7 @@ class TokenSignatureLedger:
         self._follow(end)
         self._stand(end)
         if self._signed:
-            self._refuse_rollback(self._store.published())
+            refuse_rollback(self._store.published(), self._follower)
             self._settle_tail(end)
         self._settled = True
 
@@ -314,71 +316,18 @@ class TokenSignatureLedger:
             self._follower.commit(None, end, end)
 
     def _follow(self, end: Position) -> None:
-        """Take all frames up to ``end``; a torn one there is not taken."""
-        follower = self._follower
-        at = follower.mark.stop
-        if end < at:
-            raise RollbackError(
-                follower.mark.size,
-                f"expected the log to reach {at}, found its end at {end}; it was cut while open",
-            )
-        try:
-            while at < end:
-                if at.segment < 0 or at.offset >= self._store.length(at.segment):
-                    at = self._next_segment(at)
-                    continue
-                stop = end.offset if at.segment == end.segment else self._store.length(at.segment)
-                for frame in segment.frames(self._store, at, stop):
-                    if isinstance(frame, Torn):
-                        if at.segment != end.segment:
-                            raise DamagedError(follower.size, f"{frame.reason} inside the log")
-                        return
-                    self._anchor(Position(at.segment, frame.start))
-                    follower.follow(frame, at.segment)
-                    if frame.is_checkpoint:
-                        self._index.note(follower.size, follower.mark.start)
-                at = Position(at.segment, stop)
-        except DamagedError as problem:
-            if problem.seq < 0:
-                raise DamagedError(follower.size, problem.reason) from problem
-            raise
-
-    def _next_segment(self, at: Position) -> Position:
-        number = at.segment + 1
-        segment.check_header(self._store.read(Position(number, 0), _HEADER_END), number)
-        return Position(number, _HEADER_END)
+        """Take all frames up to ``end``, remembering where reading can begin later."""
+        for at, frame in follow_log(self._store, self._follower, end):
+            if frame.is_checkpoint:
+                self._index.note(self._follower.size, self._follower.mark.start)
+            else:
+                self._anchor(at)
 
     def _anchor(self, at: Position) -> None:
         """Without checkpoints, remember chain digests ourselves; memory cannot be altered."""
         size = self._follower.size
         if not self._signed and self._index.note(size, at):
             self._anchors[size] = self._follower.chain
-
-    def _refuse_rollback(self, data: bytes | None) -> None:
-        """Compare with the published head; an empty or zeroed file is what a crash leaves."""
-        key, mark = self._follower.key, self._follower.mark
-        if data is None or key is None or not data.strip(b"\0"):
-            return
-        try:
-            published = checkpoint.verified(data, key)
-        except NoteError as problem:
-            raise DamagedError(
-                max(mark.size - 1, 0),
-                f"the file checkpoint does not hold: {problem}; verify the log, compare with a "
-                "copy, then delete the file",
-            ) from problem
-        if published.size > mark.size:
-            raise RollbackError(
-                mark.size,
-                f"expected at least {published.size} records, as the file checkpoint states, found "
-                f"{mark.size} signed ones; the log was cut: restore it from a copy",
-            )
-        if published.size == mark.size and published.root != self._follower.frontier.root():
-            raise EquivocationError(
-                mark.size - 1,
-                f"two signed heads of {mark.size} records: root {self.head.root.hex()} in the log, "
-                f"{published.root.hex()} in the file checkpoint; keep both, they are the proof",
-            )
 
     def _publish(self, note: bytes) -> None:
         try:

@@ -179,7 +179,6 @@ def verify_consistency(
     size1: int, size2: int, root1: bytes, root2: bytes, proof: tuple[bytes, ...]
 ) -> None:
     """Refuse unless ``proof`` shows the first tree as a prefix of the second."""
-    _check_lengths((root1, root2, *proof))
     if not 0 < size1 <= size2:
         raise ProofError(f"expected 0 < size1 <= size2, found {size1} and {size2}")
     if size1 == size2:
@@ -187,6 +186,7 @@ def verify_consistency(
             raise ProofError(f"expected no hashes between equal sizes, found {len(proof)}")
         _check_root(root1, root2)
         return
+    _check_lengths((root1, root2, *proof))
     hashes = list(proof)
     if size1 & (size1 - 1) == 0:
         hashes.insert(0, root1)

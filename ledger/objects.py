@@ -25,7 +25,7 @@ class ObjectStore(Protocol):
         ...
 
     def put_stream(self, reader: Reader) -> Digest:
-        """Keep what ``reader(count)`` gives until it gives nothing, without holding it in memory."""
+        """Keep what ``reader(count)`` gives until it gives nothing; it need not fit in memory."""
         ...
 
     def get(self, name: Digest) -> bytes:
@@ -126,7 +126,7 @@ def within_limit(size: int) -> int:
     """``size``, refused beyond the limit of one object."""
     if size > MAX_OBJECT_BYTES:
         raise ObjectTooLarge(
-            f"expected at most {MAX_OBJECT_BYTES} bytes in one object, found more; split the content"
+            f"expected at most {MAX_OBJECT_BYTES} bytes in one object, found more; split it"
         )
     return size
 

@@ -1,4 +1,6 @@
-"""Where a log rests: bytes in segments, a lock, two small files. A store moves bytes and never judges.
+"""Where a log rests: bytes in segments, a lock, two small files.
+
+A store moves bytes and never judges.
 
 The order of calls is the caller's duty: everything that changes a store happens inside
 ``exclusive``. A failed write or sync leaves the store unusable; the caller closes it and opens

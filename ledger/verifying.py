@@ -130,8 +130,9 @@ class _Audit:
                 where = "" if last else f" of segment {number}, which is not the last"
                 raise DamagedError(
                     follower.size,
-                    f"expected complete frames, found {frame.reason}{where}: {length - frame.start} "
-                    "bytes at the end were never acknowledged, were cut, or were added",
+                    f"expected complete frames, found {frame.reason}{where}: "
+                    f"{length - frame.start} "
+                    "bytes at the end were never acknowledged, cut, or added",
                 )
             if frame.is_checkpoint:
                 follower.follow(frame, number)
