@@ -62,12 +62,7 @@ class FileObjects:
             if os.fstat(file.fileno()).st_size <= CHUNK_BYTES:
                 with file:
                     return io.BytesIO(require(name, file.read()))
-            hasher = blake3()
-            while part := file.read(CHUNK_BYTES):
-                hasher.update(part)
-            if hasher.digest() != name:
-                raise damaged(name, hasher.digest())
-            file.seek(0)
+            _check_stream(name, file)
         except BaseException:
             file.close()
             raise
@@ -179,6 +174,15 @@ class FileObjects:
         finally:
             for descriptor in opened:
                 os.close(descriptor)
+
+
+def _check_stream(name: Digest, file: BinaryIO) -> None:
+    hasher = blake3()
+    while part := file.read(CHUNK_BYTES):
+        hasher.update(part)
+    if hasher.digest() != name:
+        raise damaged(name, hasher.digest())
+    file.seek(0)
 
 
 class _OneShot:

@@ -276,12 +276,14 @@ class FileStore:
                 f"expected to read {self.directory / name}, found: {problem.strerror}"
             ) from problem
         try:
-            with os.fdopen(descriptor, "rb") as file:
+            with open(descriptor, "rb", closefd=False) as file:
                 return file.read(MAX_SMALL_FILE)
         except OSError as problem:
             raise UnreadableError(
                 f"expected a file {self.directory / name}, found: {problem.strerror}"
             ) from problem
+        finally:
+            os.close(descriptor)
 
     def _replace(self, name: str, data: bytes) -> None:
         self._require_open()

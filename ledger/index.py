@@ -99,27 +99,26 @@ def load_mark(store: Store, key: PublicKey, index: Index) -> Mark | None:
     """The cached mark, when the signed log confirms it; None sends the caller to scan."""
     try:
         data = store.cached()
-        if data is None:
-            return None
-        values = canonical.decode(data)
-        if not isinstance(values, list) or len(values) != _FIELDS or values[0] != _VERSION:
-            return None
-        _, segment, offset, size, edge, columns = values
-        if not (isinstance(segment, int) and isinstance(offset, int) and isinstance(size, int)):
-            return None
-        if not isinstance(edge, list) or not isinstance(columns, list) or segment < 0 or offset < 0:
-            return None
-        start = Position(segment, offset)
-        check_header(store.read(Position(segment, 0), HEADER.size), segment)
-        found, stop = read_checkpoint(store, start, key)
-        frontier = Frontier(size, [part for part in edge if isinstance(part, bytes)])
-        if found.size != size or found.root != frontier.root():
-            return None
-        index.load(columns)
-        return Mark(
-            size, found.chain, found.hlc, tuple(frontier.hashes), found, start,
-            Position(segment, stop),
-        )  # fmt: skip
+        return None if data is None else _confirmed(store, key, index, canonical.decode(data))
     # A cache is never worth an error: whatever is wrong with it, the scan finds the truth.
     except (LedgerError, ValueError, TypeError, ArithmeticError):
         return None
+
+
+def _confirmed(store: Store, key: PublicKey, index: Index, values: canonical.Json) -> Mark | None:
+    if not isinstance(values, list) or len(values) != _FIELDS or values[0] != _VERSION:
+        return None
+    _, segment, offset, size, edge, columns = values
+    if not (isinstance(segment, int) and isinstance(offset, int) and isinstance(size, int)):
+        return None
+    if not isinstance(edge, list) or not isinstance(columns, list) or segment < 0 or offset < 0:
+        return None
+    start = Position(segment, offset)
+    check_header(store.read(Position(segment, 0), HEADER.size), segment)
+    found, stop = read_checkpoint(store, start, key)
+    frontier = Frontier(size, [part for part in edge if isinstance(part, bytes)])
+    if found.size != size or found.root != frontier.root():
+        return None
+    index.load(columns)
+    end = Position(segment, stop)
+    return Mark(size, found.chain, found.hlc, tuple(frontier.hashes), found, start, end)

@@ -161,13 +161,13 @@ def is_safe_point(key: bytes) -> bool:
 def load_key(path: Path) -> Signer:
     """Read the secret key at ``path``; refuses one that others can read."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as problem:
         raise UnreadableError(
             f"expected a secret key at {path}, found: {problem.strerror}; restore the file"
         ) from problem
-    with os.fdopen(descriptor, "rb") as file:
-        state = os.fstat(file.fileno())
+    try:
+        state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
             raise KeyFormatError(f"expected a file at {path}, found something else")
         if state.st_mode & 0o077:
@@ -175,7 +175,9 @@ def load_key(path: Path) -> Signer:
                 f"expected mode 0600 on {path}, found {stat.S_IMODE(state.st_mode):04o}; others "
                 "may know this key: make a new one, or chmod 600 it if you are sure"
             )
-        data = file.read(_MAX_KEY_FILE)
+        data = os.read(descriptor, _MAX_KEY_FILE)
+    finally:
+        os.close(descriptor)
     try:
         return Signer.parse(data.decode())
     except (UnicodeDecodeError, KeyProblem, NoteError) as problem:

@@ -17,7 +17,7 @@ from ledger.errors import CanonicalError, DamagedError, NoteError
 from ledger.index import Index, read_checkpoint
 from ledger.keys import PublicKey
 from ledger.record import Record, genesis, link, unsealed
-from ledger.segment import Frame
+from ledger.segment import Frame, Torn
 from ledger.store import Position, Store
 
 _CONFIRM_EVERY: Final = 1024
@@ -87,9 +87,7 @@ class Reading:
             stop = self.end.offset if last else self.store.length(at.segment)
             try:
                 for frame in segment.frames(self.store, at, stop):
-                    if not isinstance(frame, Frame):
-                        raise DamagedError(seq, f"{frame.reason} inside the signed log")
-                    yield frame
+                    yield _whole(frame)
             except DamagedError as problem:
                 if problem.seq < 0:
                     raise DamagedError(seq, problem.reason) from problem
@@ -107,6 +105,12 @@ class Reading:
             raise DamagedError(seq - 1, f"checkpoint after it: {problem}") from problem
         if not holds:
             raise DamagedError(seq - 1, "checkpoint after it states another size or chain digest")
+
+
+def _whole(frame: Frame | Torn) -> Frame:
+    if isinstance(frame, Torn):
+        raise DamagedError(-1, f"{frame.reason} inside the signed log")
+    return frame
 
 
 def _unsealed(encoder: object, body: bytes, seq: int, chain: Digest) -> Record:

@@ -8,6 +8,7 @@ A verdict without a key from outside is the ledger's word about itself (``truste
 shows accidents, not a forger who replaced log and key together.
 """
 
+from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -77,6 +78,11 @@ def verify(
         return audit.verdict(Status.EMPTY, FirstBad(0, str(problem)))
     except (UnreadableError, OSError) as problem:
         return audit.verdict(Status.UNREADABLE, FirstBad(0, str(problem)))
+    with closing(store):
+        return _run(audit, store)
+
+
+def _run(audit: "_Audit", store: FileStore) -> Verification:
     try:
         return audit.run(store)
     except DamagedError as problem:
@@ -86,8 +92,6 @@ def verify(
         return audit.verdict(Status.UNREADABLE, FirstBad(audit.follower.size, str(problem)))
     except LedgerError as problem:
         return audit.verdict(Status.BROKEN, FirstBad(audit.follower.size, str(problem)))
-    finally:
-        store.close()
 
 
 class _Audit:

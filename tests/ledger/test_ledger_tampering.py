@@ -15,6 +15,7 @@ from ledger import (
     Signer,
     TokenSignatureLedger,
     Verification,
+    body_of,
     tampering,
     verify,
 )
