@@ -1,7 +1,8 @@
-"""The sandbox: a hermetic image of the interpreter, a locked process, a deterministic world inside.
+"""The sandbox: a hermetic image of the interpreter, a locked process, a deterministic world.
 
-``load_image`` gives the image, ``Sandbox.start`` a waiting guest with an empty workspace, its ``run``
-one run. What is recorded of a run, and where its files come from, is left to the caller.
+``load_image`` gives the image, ``Sandbox.start`` a waiting guest with an empty workspace (filled
+inside its ``writing()``), its ``run`` one run. What is recorded of a run, and where its files come
+from, is left to the caller.
 """
 
 from os2shell.executors.sandbox.bubblewrap import Probe, probe

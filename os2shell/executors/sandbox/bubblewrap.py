@@ -1,8 +1,8 @@
 """The command line of bubblewrap, as a pure function; and what this machine gives.
 
-The image is the whole root, bound read-only; ``/proc``, ``/dev``, ``/tmp`` and ``/w`` are private. No
-other path of the host is named. Starting the process and verifying what it really got are left to
-``start`` and ``layers``.
+The image is the whole root, bound read-only; ``/proc``, ``/dev``, ``/tmp`` and ``/w`` are private.
+No other path of the host is named. Starting the process and verifying what it really got are left
+to ``start`` and ``layers``.
 """
 
 import os
@@ -48,7 +48,7 @@ BOOT = "import sys; sys.path.insert(0, '/os2'); from os2guest import boot; sys.e
 def arguments(
     *, bwrap: str, image: Path, interpreter: str, workspace_bytes: int, scratch_bytes: int
 ) -> tuple[str, ...]:
-    """The whole command line that runs the guest's boot in ``image`` (paths as the host sees them)."""
+    """The whole command line that runs the guest's boot in ``image`` (a path of the host)."""
     words = [bwrap]
     words += [f"--unshare-{name}" for name in ("user", "pid", "net", "ipc", "uts", "cgroup")]
     words += ["--disable-userns", "--assert-userns-disabled"]

@@ -1,7 +1,7 @@
-"""The shared libraries that an interpreter and its extension modules need, as the loader finds them.
+"""The shared libraries that an interpreter and its extensions need, as the loader finds them.
 
-The loader itself is asked (``ld.so --list``), so the answer is what would be loaded and no guess. The
-one thing read from ELF files is PT_INTERP, the path of that loader.
+The loader itself is asked (``ld.so --list``), so the answer is what would be loaded and no guess.
+The one thing read from ELF files is PT_INTERP, the path of that loader.
 """
 
 import re

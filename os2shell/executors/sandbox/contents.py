@@ -19,12 +19,22 @@ from os2shell.executors.sandbox.closure import libraries_of, loader_of
 from os2shell.executors.sandbox.errors import ImageUnavailable
 
 EPOCH = 315_532_800
-"""Modification time of everything in an image: 1980-01-01, the first instant a zip file can hold."""
+"""Modification time of everything in an image: 1980-01-01, the first that a zip file holds."""
 
 _SKIPPED_FOLDERS = frozenset(
-    "__pycache__ test tests idlelib tkinter turtledemo ensurepip site-packages dist-packages".split()
+    {
+        "__pycache__",
+        "dist-packages",
+        "ensurepip",
+        "idlelib",
+        "site-packages",
+        "test",
+        "tests",
+        "tkinter",
+        "turtledemo",
+    }
 )
-_SKIPPED_FILES = frozenset("turtle.py sitecustomize.py usercustomize.py".split())
+_SKIPPED_FILES = frozenset({"sitecustomize.py", "turtle.py", "usercustomize.py"})
 _KEPT_SUFFIXES = frozenset({".py", ".so", ".txt", ".pem", ".css", ".cfg"})
 _ASK = """
 import json, sys, sysconfig

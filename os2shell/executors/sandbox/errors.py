@@ -27,4 +27,4 @@ class ImageDamaged(SandboxError):
 
 
 class ProtocolBroken(SandboxError):
-    """A message on the control socket is malformed; the guest is hostile or broken, and is killed."""
+    """A message on the control socket is malformed; its guest is killed."""

@@ -1,7 +1,7 @@
 """What the caller asks of a sandbox, what it answers while the guest runs, and how a run ended.
 
-Pure data. ``GuestIo`` is the caller's side of a run: it takes the output as it comes, and answers the
-guest's requests. Recording both is left to the caller.
+Pure data. ``GuestIo`` is the caller's side of a run: it takes the output as it comes, and answers
+the guest's requests. Recording both is left to the caller.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ INTERRUPTED_CODE = 130
 class Job:
     """One run of a guest program; the same job on the same image and tree gives the same bytes.
 
-    ``seed`` has 32 bytes and feeds all entropy; ``clock_start_ns`` is the first instant (Unix time).
+    ``seed`` has 32 bytes and feeds all entropy; ``clock_start_ns`` is the first instant (Unix).
     ``imports`` is the allow-list of the restricted tier. ``target`` is a path below ``/w`` for a
     script, otherwise source text or a module's name.
     """
@@ -68,9 +68,9 @@ class Usage:
 class GuestExit:
     """How a run ended.
 
-    ``code`` is the program's own; 124 at a limit, 130 when interrupted, 128+n for signal n. ``cause``
-    is ``exit``, ``signal:NAME``, ``limit.NAME`` (wall, cpu, memory, output, workspace_bytes, files,
-    processes), ``interrupted`` or ``protocol``.
+    ``code`` is the program's own; 124 at a limit, 130 when interrupted, 128+n for signal n.
+    ``cause`` is ``exit``, ``signal:NAME``, ``limit.NAME`` (wall, cpu, memory, output,
+    workspace_bytes, files, processes), ``interrupted`` or ``protocol``.
     """
 
     code: int

@@ -1,10 +1,9 @@
-"""Which layers of isolation a started guest really has, read from the kernel before it may run code.
+"""Which layers of isolation a started guest really has, as the kernel tells it beforehand.
 
 Read from outside, out of ``/proc`` of the guest's own process: what the guest says of itself is not
 believed. The kernel's limits are set by the boot, with hard ones that cannot be raised again.
 """
 
-import os
 import resource
 from pathlib import Path
 
@@ -48,11 +47,11 @@ _KERNEL_NAMES = {
 }
 """Names and width of the first column of ``/proc/PID/limits`` (proc(5))."""
 _SPARE_PROCESSES = 8
-"""Above the limit, so that the supervisor sees a guest that exceeds it; the kernel stops the rest."""
+"""Above the limit, so that the supervisor sees a guest that exceeds it; the kernel stops more."""
 
 
 def verified(pid: int, limits: Limits, personality: int) -> tuple[str, ...]:
-    """The names of the layers that hold for process ``pid``; raises when a required one does not."""
+    """The names of the layers that hold for ``pid``; raises when a required one does not."""
     try:
         found = [name for name, link in _NAMESPACES.items() if _separate(pid, link)]
         found += _credentials(pid)
@@ -81,8 +80,7 @@ def verified(pid: int, limits: Limits, personality: int) -> tuple[str, ...]:
 
 def _separate(pid: int, link: str) -> bool:
     """Whether the guest's namespace is another than ours."""
-    inside = os.readlink(f"/proc/{pid}/ns/{link}")
-    return inside != os.readlink(f"/proc/self/ns/{link}")
+    return Path(f"/proc/{pid}/ns/{link}").readlink() != Path(f"/proc/self/ns/{link}").readlink()
 
 
 def _credentials(pid: int) -> list[str]:
@@ -102,7 +100,7 @@ def _credentials(pid: int) -> list[str]:
 
 
 def wanted_limits(limits: Limits) -> tuple[tuple[int, int, int], ...]:
-    """The kernel's limits for the guest and all it starts: (kind, soft, hard), hard never infinite."""
+    """The kernel's limits for the guest and all it starts: (kind, soft, hard)."""
     wanted = {
         resource.RLIMIT_AS: limits.memory_bytes,
         resource.RLIMIT_CPU: max(1, -(-limits.cpu_ns // _SECOND_NS)),

@@ -1,7 +1,7 @@
 """The calling thread's identity and personality, changed for a moment and put back.
 
-Linux keeps both per thread, so nothing here disturbs other threads. Needed because a sandbox's private
-file system knows one kernel uid only: root itself cannot create a file in it (EOVERFLOW).
+Linux keeps both per thread, so nothing here disturbs other threads. Needed because a sandbox's
+private file system knows one kernel uid only: root itself cannot create a file in it (EOVERFLOW).
 """
 
 import ctypes
@@ -71,7 +71,7 @@ def _effective_capabilities() -> tuple[int, ...]:
 def _raise_capabilities(effective: tuple[int, ...]) -> None:
     """Take back the effective set that leaving fsuid 0 has reduced (capabilities(7))."""
     header, data = _capability_structures()
-    data[:] = effective
+    data[:] = list(effective)
     _checked(_libc().capset(header, data))
 
 

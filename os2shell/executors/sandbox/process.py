@@ -1,6 +1,6 @@
-"""The descriptors of one started guest: child, pipes, control socket, ``/w``, and the guest itself.
+"""The descriptors of one started guest: child, pipes, control socket, ``/w``, the guest itself.
 
-Owns them, and closes each once. What the guest says over them is read by ``start`` and ``supervise``.
+Owns them, and closes each once. What the guest says is read by ``start`` and ``supervise``.
 """
 
 import os
@@ -35,7 +35,7 @@ class GuestProcess:
     @property
     def complete(self) -> bool:
         """Whether the guest and its workspace are known."""
-        return self.guest_fd != _NONE and self.workspace_fd != _NONE
+        return _NONE not in (self.guest_fd, self.workspace_fd)
 
     def adopt_guest(self, pid: int) -> None:
         """Hold the guest's main process; ``pid`` is ours, as the kernel wrote it."""
@@ -51,7 +51,7 @@ class GuestProcess:
 
     def adopt_workspace(self, fd: int) -> None:
         """Hold ``/w``."""
-        os.set_inheritable(fd, False)
+        os.set_inheritable(fd, False)  # noqa: FBT003 - the C signature
         if self.workspace_fd != _NONE:
             os.close(fd)
             return

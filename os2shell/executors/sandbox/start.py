@@ -1,8 +1,8 @@
 """A started sandbox: bubblewrap runs the guest's boot, which waits for its job.
 
 States: started (boot has said hello, the layers are verified, ``/w`` is empty and ours to fill) →
-running (``run``, once) → ended → closed. ``close`` is allowed at any time, kills whatever is left and
-is called by ``with``. A crash of the shell in any state kills the guest: bubblewrap dies with
+running (``run``, once) → ended → closed. ``close`` is allowed at any time, kills whatever is left
+and is called by ``with``. A crash of the shell in any state kills the guest: bubblewrap dies with
 the thread that started it (PR_SET_PDEATHSIG), so start a sandbox from a thread that outlives it.
 """
 

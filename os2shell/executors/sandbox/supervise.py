@@ -1,8 +1,8 @@
-"""One run, from the job's sending to the last byte of output: a single loop over descriptors and a tick.
+"""One run, from the sending of the job to the last byte: one loop over descriptors and a tick.
 
-Rules: whatever ends the run first names the cause; every end but the guest's own kills the whole tree
-and waits until nothing of it lives; output is handed on as it was read, never beyond the limit;
-after the guest's main process ended nothing of it runs on. The loop never blocks on the guest: what
+Rules: whatever ends the run first names the cause; every end but the guest's own kills the whole
+tree and waits until nothing of it lives; output is handed on as it was read, never beyond the
+limit; after the guest's main process ended nothing of it runs on. The loop never blocks on the guest: what
 goes to it is queued, and what is asked of the caller may be waited for by descriptor
 (``WaitingIo``).
 """
@@ -34,6 +34,7 @@ GRACE_NS = 2_000_000_000
 CHUNK_BYTES = 1 << 16
 _SIGNALLED = 128
 _KILLED_CODE = _SIGNALLED + signal.SIGKILL
+_ENDED_BY_US = {"interrupted": INTERRUPTED_CODE, "protocol": _KILLED_CODE}
 _TOLD_CAUSES = frozenset({"exit", "limit.memory", "limit.workspace_bytes", "limit.processes"})
 
 
@@ -114,7 +115,7 @@ class Supervisor:
 
     def _register(self) -> None:
         for stream in (self._process.stdout, self._process.stderr):
-            os.set_blocking(stream.fileno(), False)
+            os.set_blocking(stream.fileno(), False)  # noqa: FBT003 - the C signature
         self._process.control.setblocking(False)
         self._selector.register(self._process.stdout, selectors.EVENT_READ, self._stdout)
         self._selector.register(self._process.stderr, selectors.EVENT_READ, self._stderr)
@@ -320,15 +321,9 @@ class Supervisor:
 
     def _verdict(self, status: int) -> tuple[int, str]:
         """Code and cause: ours when we ended it, else the guest's; ``status`` is bubblewrap's."""
-        cause = self._cause
-        if cause is None and self._seen_interrupts:
-            cause = "interrupted"
-        if cause == "interrupted":
-            return INTERRUPTED_CODE, cause
-        if cause == "protocol":
-            return _KILLED_CODE, cause
+        cause = self._cause or ("interrupted" if self._seen_interrupts else None)
         if cause is not None:
-            return LIMIT_CODE, cause
+            return _ENDED_BY_US.get(cause, LIMIT_CODE), cause
         if self._outcome is not None and self._outcome[0] == status:
             told = self._outcome[1]
             return (LIMIT_CODE if told != "exit" else status), told

@@ -1,4 +1,4 @@
-"""What a tree of processes uses right now, read from ``/proc``; a process that vanishes counts nothing."""
+"""What a tree of processes uses right now, out of ``/proc``; who has just ended counts nothing."""
 
 import os
 from collections.abc import Iterator
@@ -30,8 +30,8 @@ def descendants(pid: int) -> Iterator[int]:
 def _children(pid: int) -> list[int]:
     found: list[int] = []
     try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            text = Path(f"/proc/{pid}/task/{task}/children").read_text()
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            text = (task / "children").read_text()
             found += [int(word) for word in text.split()]
     except OSError:
         return found  # it has just ended

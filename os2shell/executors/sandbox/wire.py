@@ -1,8 +1,8 @@
 """Messages on the control socket: a u32 total, then fields, each a u32 length and its bytes.
 
-Pure. What the guest sends is hostile once guest code has started: a length beyond the limit or fields
-that do not fill the message exactly raise ``ProtocolBroken``. The guest's side of the same format is
-in ``guest/channel.py``.
+Pure. What the guest sends is hostile once guest code has started: a length beyond the limit or
+fields that do not fill the message exactly raise ``ProtocolBroken``. The guest's side of the same
+format is in ``guest/channel.py``.
 """
 
 from collections.abc import Iterator

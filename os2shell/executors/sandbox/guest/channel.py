@@ -15,12 +15,14 @@ class Channel:
         self.cut = False
 
     def send(self, *fields: bytes) -> None:
+        """Send one message."""
         body = b"".join([len(field).to_bytes(_HEAD, "big") + field for field in fields])
         data = memoryview(len(body).to_bytes(_HEAD, "big") + body)
         while data:
             data = data[self._sock.send(data) :]
 
     def receive(self) -> "list[bytes]":
+        """Wait for one message; its fields."""
         body = self._exactly(int.from_bytes(self._exactly(_HEAD), "big"))
         fields = []
         position = 0

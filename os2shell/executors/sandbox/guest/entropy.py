@@ -3,6 +3,9 @@
 A forked child goes on with a stream of its own, named by the number of the fork.
 """
 
+# Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,explicit-override,type-arg,attr-defined"
+
 import _thread
 import builtins
 import io
@@ -40,6 +43,7 @@ class Stream:
             return data[:size]
 
     def fork(self) -> None:
+        """Go on as a child: another key, a free lock."""
         self.lock = _thread.allocate_lock()
         label = b"fork %d" % self.forks
         self.key = blake2b(label, key=self.key, digest_size=32, person=b"os2 fork").digest()
@@ -47,6 +51,7 @@ class Stream:
         self.buffer = b""
 
     def forked(self) -> None:
+        """Count one more child."""
         self.forks += 1
 
 
@@ -60,9 +65,11 @@ class Device(io.RawIOBase):
     mode = "rb"
 
     def readable(self):
+        """Always."""
         return True
 
     def readinto(self, buffer):
+        """Fill all of ``buffer``."""
         view = memoryview(buffer).cast("B")
         view[:] = STREAM.draw(len(view))
         return len(view)

@@ -4,6 +4,9 @@ A real module is a way out (its own imports lie in it); a facade holds values on
 Withheld are names that would evaluate text, look attributes up by text, or format with either.
 """
 
+# Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,explicit-override,type-arg,attr-defined"
+
 import importlib
 from types import ModuleType
 

@@ -5,14 +5,21 @@ inside; ``str.format`` looks fields up through the same guards. Items and iterat
 their own: nothing that must not be reached lies in any container that guests get.
 """
 
-import _string
+# Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,explicit-override,type-arg,attr-defined"
+
+import _string  # type: ignore[import-not-found]
 import builtins
 import functools
 import operator
 import string
 from types import FunctionType, ModuleType
 
-from RestrictedPython.Guards import guarded_iter_unpack_sequence, guarded_unpack_sequence, safe_builtins
+from RestrictedPython.Guards import (
+    guarded_iter_unpack_sequence,
+    guarded_unpack_sequence,
+    safe_builtins,
+)
 from RestrictedPython.transformer import INSPECT_ATTRIBUTES
 
 _MISSING = object()
@@ -68,7 +75,6 @@ class _Formatter(string.Formatter):
         return value, first
 
 
-
 def _format(text, /, *args, **kwargs):
     return _Formatter().vformat(text, args, kwargs)
 
@@ -102,7 +108,11 @@ def guarded_delattr(object, name, /):
 def writable(object):
     """``object``, if guests may change it: containers, their own classes, instances and functions."""
     kind = type(object)
-    own = kind in _guest_classes or object in _guest_classes if isinstance(object, type) else kind in _guest_classes
+    own = (
+        kind in _guest_classes or object in _guest_classes
+        if isinstance(object, type)
+        else kind in _guest_classes
+    )
     if own or isinstance(object, _WRITABLE) or kind.__module__ == "collections":
         return object
     if kind is FunctionType and object.__globals__.get("__metaclass__") is METACLASS:
@@ -183,5 +193,3 @@ def namespace(importer) -> dict:
         "_inplacevar_": inplace, "_iter_unpack_sequence_": guarded_iter_unpack_sequence,
         "_unpack_sequence_": guarded_unpack_sequence, "_write_": writable,
     }  # fmt: skip
-
-

@@ -1,5 +1,8 @@
 """Patches of modules, made when the guest first imports them: a start pays for none it does not use."""
 
+# Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,explicit-override,type-arg,attr-defined,no-any-return,arg-type,assignment"
+
 import sys
 
 from . import clock, entropy
@@ -167,6 +170,7 @@ class Finder:
     """First on sys.meta_path: finds what the others find, and patches it once it was executed."""
 
     def find_spec(self, name, path=None, target=None):
+        """What the other finders find, with our loader around theirs."""
         if name not in PATCHES:
             return None
         for finder in sys.meta_path:
@@ -186,9 +190,11 @@ class Loader:
         self._patch = patch
 
     def create_module(self, spec):
+        """As the real loader does."""
         return self._real.create_module(spec)
 
     def exec_module(self, module):
+        """Run the module, then patch it."""
         module.__spec__.loader = module.__loader__ = self._real
         self._real.exec_module(module)
         if getattr(module, "__file__", "/py/").startswith(

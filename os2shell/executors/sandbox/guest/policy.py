@@ -7,6 +7,9 @@ underscore, frames and code objects, ``async``, ``except*``, metaclasses, and ev
 RestrictedPython does not know.
 """
 
+# Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,explicit-override,type-arg,attr-defined"
+
 import ast
 
 from RestrictedPython import RestrictingNodeTransformer
@@ -28,22 +31,26 @@ class Policy(RestrictingNodeTransformer):
     """The transformer; errors are collected with their lines."""
 
     def check_name(self, node, name, allow_magic_methods=False):
+        """Let the usual special methods be defined, in classes only."""
         if allow_magic_methods and name in SPECIAL_METHODS and node.col_offset != 0:
             return
         super().check_name(node, name)
 
     def visit_Name(self, node):
+        """Leave ``print`` and ``__name__`` as they are."""
         reads = isinstance(node.ctx, ast.Load)
         if reads and (node.id in _READABLE_NAMES or node.id in ("print", "printed")):
             return node
         return super().visit_Name(node)
 
     def visit_Attribute(self, node):
+        """Let ``super().__init__`` through."""
         if node.attr == "__init__" and isinstance(node.ctx, ast.Load) and _is_super(node.value):
             return node
         return super().visit_Attribute(node)
 
     def visit_AnnAssign(self, node):
+        """Keep annotations of plain names; others become assignments."""
         if isinstance(node.target, ast.Name):
             return self.node_contents_visit(node)
         if node.value is None:
@@ -54,6 +61,7 @@ class Policy(RestrictingNodeTransformer):
         return self.visit_Assign(assign)
 
     def visit_AugAssign(self, node):
+        """Items and attributes by a guard, names as RestrictedPython has it."""
         target = node.target
         if isinstance(target, ast.Name):
             return super().visit_AugAssign(node)
@@ -62,7 +70,9 @@ class Policy(RestrictingNodeTransformer):
             name = "_inplace_item_"
             arguments = [self.visit(target.value), self.visit(target.slice)]
         else:
-            self.visit_Attribute(ast.copy_location(ast.Attribute(target.value, target.attr, ast.Store()), node))
+            self.visit_Attribute(
+                ast.copy_location(ast.Attribute(target.value, target.attr, ast.Store()), node)
+            )
             name = "_inplace_attribute_"
             arguments = [self.visit(target.value), ast.Constant(target.attr)]
         call = ast.Call(
@@ -75,6 +85,7 @@ class Policy(RestrictingNodeTransformer):
         return statement
 
     def visit_Nonlocal(self, node):
+        """Allow names that may be assigned."""
         for name in node.names:
             self.check_name(node, name)
         return node
