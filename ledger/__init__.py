@@ -1,7 +1,7 @@
 """A hash-chained, signed ledger. Knows bytes, chains and keys; knows nothing of shells.
 
-``read_bundle``, ``write_bundle``, ``Bundle`` and the module ``tampering`` load at
-first use, so that a shell's start does not pay for them.
+Evidence bundles and forgeries (``read_bundle``, ``flip_byte``, …) load at first use, so that a
+shell's start does not pay for them.
 """
 
 from typing import TYPE_CHECKING
@@ -63,20 +63,29 @@ from ledger.verifying import Verification as Verification
 from ledger.verifying import verify as verify
 
 if TYPE_CHECKING:
-    from ledger import tampering as tampering
     from ledger.bundle import Bundle as Bundle
     from ledger.bundle import read_bundle as read_bundle
     from ledger.bundle import write_bundle as write_bundle
+    from ledger.tampering import drop_tail as drop_tail
+    from ledger.tampering import flip_byte as flip_byte
+    from ledger.tampering import rewrite_record as rewrite_record
+    from ledger.tampering import swap_records as swap_records
 
-_LATE = frozenset({"Bundle", "read_bundle", "write_bundle"})
+_LATE = {
+    "Bundle": "ledger.bundle",
+    "read_bundle": "ledger.bundle",
+    "write_bundle": "ledger.bundle",
+    "drop_tail": "ledger.tampering",
+    "flip_byte": "ledger.tampering",
+    "rewrite_record": "ledger.tampering",
+    "swap_records": "ledger.tampering",
+}
 
 
 def __getattr__(name: str) -> object:
     """Load what most processes never use (PEP 562)."""
     from importlib import import_module  # noqa: PLC0415 - part of the late loading
 
-    if name == "tampering":
-        return import_module("ledger.tampering")
     if name in _LATE:
-        return getattr(import_module("ledger.bundle"), name)
+        return getattr(import_module(_LATE[name]), name)
     raise AttributeError(f"module 'ledger' has no attribute {name!r}")

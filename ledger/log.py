@@ -15,7 +15,6 @@ Not here: what frames must satisfy (``follower``), bytes on disks (``file_store`
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import RLock
-from types import TracebackType
 from typing import Final, Self
 
 from ledger import canonical, checkpoint, segment
@@ -119,12 +118,7 @@ class TokenSignatureLedger:
         """Use as a context manager: closes at the end."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close."""
         self.close()
 
