@@ -87,6 +87,10 @@ class House:
         self._ledger: TokenSignatureLedger | None = None
         self.identity = Identity(settings.actor, LOCAL)
 
+    def has_ledger(self) -> bool:
+        """Whether the workspace has one."""
+        return self._settings.ledger.is_dir()
+
     def open_engine(self) -> Engine:
         """The engine, verified, folded and recovered; raises ``CannotStart`` where it must halt."""
         ledger = self._open_for_writing()

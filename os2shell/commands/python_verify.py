@@ -72,7 +72,7 @@ def parse(words: Sequence[str]) -> Args:
 
 def run(args: Args, context: Context) -> Outcome:
     """Verify, replay, report."""
-    audit = from_json(Audit, context.perform(AuditLedger(args.bundle)))
+    audit = from_json(Audit, context.perform(AuditLedger(args.bundle, objects=False)))
     runs: tuple[RunVerdict, ...] = ()
     if audit.status == "ok":
         effect = VerifyRuns(

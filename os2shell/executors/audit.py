@@ -59,16 +59,21 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class AuditLedger:
-    """Ask whether chain, roots, signatures and objects hold; the answer is an ``Audit``."""
+    """Ask whether chain, roots and signatures hold, and ``objects``; the answer is an ``Audit``.
+
+    Objects are left out by who reads them anyway: a replay checks each one it needs, and can name
+    the run.
+    """
 
     kind: ClassVar[str] = "ledger.audit"
     needs: ClassVar[Capability] = Capability.LEDGER_READ
     determinism: ClassVar[Determinism] = Determinism.RECORDED
     bundle: str | None = None
+    objects: bool = True
 
     def body(self) -> Json:
-        """The evidence file, or None for the workspace's ledger."""
-        return {"bundle": self.bundle}
+        """The evidence file, or None for the workspace's ledger; and whether objects count."""
+        return {"bundle": self.bundle, "objects": self.objects}
 
     def scope(self) -> str:
         """The whole ledger."""
@@ -85,20 +90,23 @@ class Auditor:
 
     def perform(self, effect: AuditLedger, _transcript: Transcript) -> Json:
         """Read every byte of it."""
-        return to_json(_of_bundle(Path(effect.bundle)) if effect.bundle else self._of_ledger())
+        if effect.bundle:
+            return to_json(_of_bundle(Path(effect.bundle)))
+        return to_json(self._of_ledger(objects=effect.objects))
 
-    def _of_ledger(self) -> Audit:
+    def _of_ledger(self, *, objects: bool) -> Audit:
         try:
             key = self._trusted_key()
         except Os2Error:
             key = None  # verification itself says what is wrong, and where
-        found = verify(self._folder, key, objects=True)
-        bad = found.first_bad
-        if found.status == "ok":
+        found = verify(self._folder, key)
+        status, bad = str(found.status), found.first_bad
+        if status == "ok" and objects:
             with TokenSignatureLedger.read_only(self._folder, key) as ledger:
                 bad = _first_bad_object(ledger)
+            status = "broken" if bad else status
         return Audit(
-            status="broken" if bad else str(found.status),
+            status=status,
             size=found.size,
             root=found.root,
             signer=found.signer,
@@ -129,5 +137,6 @@ def _of_bundle(path: Path) -> Audit:
             head = bundle.checkpoint
             return Audit("ok", head.size, head.root, bundle.signer.name, bundle.trusted)
     except LedgerError as error:
-        status = "unreadable" if isinstance(error, UnreadableError) else "broken"
+        missing = isinstance(error, UnreadableError) or not path.is_file()
+        status = "unreadable" if missing else "broken"
         return Audit(status, 0, None, None, trusted=False, bad_reason=str(error))

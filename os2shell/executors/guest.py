@@ -6,11 +6,12 @@ it took) is kept apart in the answer, under ``usage``.
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from ledger import Digest, Json, ObjectStore
 from os2shell.executors.clock import now_ns
@@ -124,9 +125,7 @@ class ImageSource:
 class GuestRunner:
     """Performs runs, one sandbox each; keeps one started ahead when asked to."""
 
-    def __init__(
-        self, objects: ObjectStore, images: ImageSource, stdin: int | None = None
-    ) -> None:
+    def __init__(self, objects: ObjectStore, images: ImageSource, stdin: int | None = None) -> None:
         """Trees and streams live in ``objects``.
 
         ``stdin`` is the descriptor that an answer to the guest's reads may have to wait for; None
@@ -138,13 +137,16 @@ class GuestRunner:
 
     def perform(self, effect: RunGuest, transcript: Transcript) -> Json:
         """Fill a sandbox, run, and take what it left."""
-        with self._images.take_sandbox(effect.limits, effect.layers) as sandbox:
+        with ExitStack() as stack:
+            sandbox = stack.enter_context(self._images.take_sandbox(effect.limits, effect.layers))
             with sandbox.writing():
                 index = populate(
                     sandbox.workspace_fd, effect.tree, self._objects, owner=sandbox.owner
                 )
             ignore = read_ignore(sandbox.workspace_fd)
-            streams = KeptStreams(transcript, self._objects, effect, self._stdin)
+            streams = stack.enter_context(
+                KeptStreams(transcript, self._objects, effect, self._stdin)
+            )
             ended = sandbox.run(_job(effect), streams)
             left = capture(
                 sandbox.workspace_fd,
@@ -189,6 +191,13 @@ class KeptStreams:
             stream: SpooledTemporaryFile(KEPT_IN_MEMORY_BYTES)  # noqa: SIM115 — outlives this call
             for stream in Stream
         }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._kept.values():
+            file.close()
 
     def output(self, stream: str, chunk: bytes) -> None:
         """Take ``chunk``."""

@@ -26,6 +26,10 @@ INTERRUPTED = 130
 class House(Protocol):
     """What stands behind a shell; ``__main__`` builds it."""
 
+    def has_ledger(self) -> bool:
+        """Whether there is a ledger; an audit does not begin one."""
+        ...
+
     def open_engine(self) -> Engine:
         """The engine, ready; raises ``Os2Error`` when the ledger cannot be written."""
         ...
@@ -111,12 +115,14 @@ class Shell:
     def _submit(self, request: Request) -> End:
         display = TerminalDisplay()
         try:
-            if request.command.recording is Recording.LOOK:
+            recording = request.command.recording
+            fresh_audit = recording is Recording.AUDIT and not self._house.has_ledger()
+            if recording is Recording.LOOK or fresh_audit:
                 return self._house.look(request, display)
             try:
                 engine = self._open()
             except Os2Error as error:
-                if request.command.recording is Recording.AUDIT:
+                if recording is Recording.AUDIT:
                     say(f"not recorded: {error}")
                     return self._house.look(request, display)
                 raise

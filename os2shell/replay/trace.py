@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from ledger import Digest, Json, ObjectStore, encode
+from ledger import Digest, Json, LedgerError, ObjectStore, encode
 from os2shell.model.effect import Determinism, Effect, Transcript, World
-from os2shell.model.errors import CannotStart
+from os2shell.model.errors import Broken, CannotStart
 from os2shell.replay.compare import compare_results, shown
 from os2shell.replay.verdict import Divergence, ReplayImpossible, ReplayStopped, Verdict
 
@@ -61,7 +61,17 @@ class TraceWorld:
         """Give the recorded answer to the recorded question."""
         step = self._next(effect)
         if effect.determinism is Determinism.PURE:
-            self._again(effect, step, transcript)
+            try:
+                self._again(effect, step, transcript)
+            except (Broken, LedgerError) as error:
+                self._stop(
+                    step.kind,
+                    "an object of the recording",
+                    "the recorded content",
+                    str(error),
+                    "somebody removed or changed it; nothing can be performed without it",
+                    verdict=Verdict.TAMPERED,
+                )
         self._matched += 1
         self._last = f"{step.kind} {shown(step.question)}"
         return step.answer

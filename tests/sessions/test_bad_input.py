@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,11 +102,44 @@ def test_wrong_key_is_refused(os2: Os2) -> None:
     assert os2.json("ledger", "verify", "--json")["trusted"] is False
 
 
-def test_no_bubblewrap_is_said_with_its_remedy(os2: Os2, tmp_path: Path) -> None:
-    os2.env["PATH"] = str(tmp_path)
-    ran = os2.run("python", "-c", "1", code=125)
-    assert "apt install bubblewrap" in one_line(ran.errors)
-    assert os2.run("doctor", code=1).text.count("LACK") >= 1
+def hidden_bubblewrap(os2: Os2, *words: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run os2 where bwrap is no program: a private mount namespace lays /dev/null over it."""
+    bwrap = shutil.which("bwrap")
+    assert bwrap
+    script = f'mount --bind /dev/null {bwrap} && exec "$@"'
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]
+    return subprocess.run(
+        [*command, sys.executable, "-m", "os2shell", *words],
+        cwd=os2.workspace,
+        env={**os2.environment(), "OS2_IMAGES": str(os2.home / "images")},
+        capture_output=True,
+        timeout=60,
+    )
+
+
+def test_no_bubblewrap_is_said_with_its_remedy(os2: Os2) -> None:
+    ran = hidden_bubblewrap(os2, "python", "-c", "1")
+    assert ran.returncode == 125
+    assert "apt install bubblewrap" in one_line(ran.stderr.decode())
+    told = hidden_bubblewrap(os2, "doctor")
+    assert told.returncode == 1
+    assert b"LACK" in told.stdout
+
+
+def test_forbidden_user_namespaces_are_said_with_their_remedy(os2: Os2) -> None:
+    """A user namespace whose children may make none: the shell inside finds them forbidden."""
+    script = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
+    mapped = ["--map-user=1000", "--map-group=1000", "--keep-caps"]
+    command = ["unshare", "--user", *mapped, "sh", "-c", script, "sh"]
+    ran = subprocess.run(
+        [*command, sys.executable, "-m", "os2shell", "python", "-c", "1"],
+        cwd=os2.workspace,
+        env={**os2.environment(), "OS2_IMAGES": str(os2.home / "images")},
+        capture_output=True,
+        timeout=60,
+    )
+    assert ran.returncode == 125
+    assert "max_user_namespaces" in one_line(ran.stderr.decode())
 
 
 def test_read_only_workspace(os2: Os2) -> None:

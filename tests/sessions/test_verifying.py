@@ -116,10 +116,12 @@ def test_a_damaged_object_is_named(recorded: Os2) -> None:
     for path in objects:
         path.chmod(0o644)
         path.write_bytes(path.read_bytes() + b"x")
-    found = recorded.json("ledger", "verify", "--json")
+    found = recorded.json("ledger", "verify", "--json", code=1)
+    first = recorded.records("--kind", "command.finished")[0]["seq"]
+    assert (found["status"], found["first_bad"]["seq"]) == ("broken", first)
     rows = recorded.json("python-verify", "--json", code=1)["sessions"]
-    assert found["status"] in {"ok", "broken"}
     assert {row["verdict"] for row in rows} == {"tampered"}
+    assert "object" in rows[0]["divergence"]["got"]
 
 
 def test_tamper_demo_finds_all_and_touches_nothing(recorded: Os2) -> None:
