@@ -2,7 +2,7 @@
 
 import msgpack
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import CanonicalError, Json, decode, digest, encode
@@ -21,6 +21,7 @@ values = st.recursive(
 )
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(values)
 def test_round_trip(value: Json) -> None:
     data = encode(value)
@@ -28,6 +29,7 @@ def test_round_trip(value: Json) -> None:
     assert encode(decode(data)) == data
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(st.binary(max_size=60))
 def test_whatever_decodes_is_canonical(data: bytes) -> None:
     try:
