@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from ledger import Json, LedgerMissing, PublicKey, tampering, verify
+from ledger import (
+    Json,
+    LedgerMissing,
+    PublicKey,
+    drop_tail,
+    flip_byte,
+    rewrite_record,
+    swap_records,
+    verify,
+)
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
 from os2shell.model.errors import CannotStart, from_ledger
@@ -65,18 +74,18 @@ class TamperDemonstrator:
         victim = before.size // 2
         return [
             to_json(self._forge("one byte flipped", _flip_in_the_middle, key)),
-            to_json(self._forge("the tail dropped", tampering.drop_tail, key)),
+            to_json(self._forge("the tail dropped", drop_tail, key)),
             to_json(
                 self._forge(
                     "two records exchanged",
-                    lambda copy: tampering.swap_records(copy, victim),
+                    lambda copy: swap_records(copy, victim),
                     key,
                 )
             ),
             to_json(
                 self._forge(
                     "a record rewritten, the chain and the roots computed anew",
-                    lambda copy: tampering.rewrite_record(copy, victim, {"forged": True}),
+                    lambda copy: rewrite_record(copy, victim, {"forged": True}),
                     key,
                 )
             ),
@@ -97,4 +106,4 @@ class TamperDemonstrator:
 
 def _flip_in_the_middle(copy: Path) -> str:
     segment = min((copy / "segments").iterdir())
-    return tampering.flip_byte(copy, segment.stat().st_size // 2)
+    return flip_byte(copy, segment.stat().st_size // 2)

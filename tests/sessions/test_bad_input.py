@@ -128,7 +128,7 @@ def test_no_bubblewrap_is_said_with_its_remedy(os2: Os2) -> None:
 
 def test_forbidden_user_namespaces_are_said_with_their_remedy(os2: Os2) -> None:
     """A user namespace whose children may make none: the shell inside finds them forbidden."""
-    script = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
+    script = 'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --inh-caps=-all --ambient-caps=-all "$@"'
     mapped = ["--map-user=1000", "--map-group=1000", "--keep-caps"]
     command = ["unshare", "--user", *mapped, "sh", "-c", script, "sh"]
     ran = subprocess.run(

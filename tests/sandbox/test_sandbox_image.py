@@ -1,0 +1,91 @@
+"""The image: found again, rebuilt when damaged, the same bytes each time."""
+
+import os
+import time
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from os2shell.executors.sandbox import ImageUnavailable, load_image
+from os2shell.executors.sandbox.bubblewrap import arguments, probe
+
+
+def test_present_image_opens_quickly_and_says_nothing(image, image_cache):
+    said: list[str] = []
+    best = 1.0
+    for _ in range(5):
+        begin = time.perf_counter()
+        assert load_image(image_cache, tell=said.append) == image
+        best = min(best, time.perf_counter() - begin)
+    assert said == []
+    assert best < 0.05
+
+
+@pytest.mark.slow
+def test_changed_file_is_found_and_the_image_built_again(tmp_path):
+    said: list[str] = []
+    first = load_image(tmp_path, tell=said.append)
+    stale = tmp_path / "building-dead"
+    stale.mkdir()
+    victim = first.root / "etc/passwd"
+    victim.write_text("root:x:0:0::/:/bin/sh\n")
+    again = load_image(tmp_path, tell=said.append)
+    assert [line.partition(":")[0] for line in said] == [
+        "preparing the Python image, once",
+        "preparing the Python image, again, because etc/passwd of the cached image was changed",
+    ]
+    assert again.digest == first.digest
+    assert "root" not in victim.read_text()
+    assert not stale.exists()
+
+
+@pytest.mark.slow
+def test_two_builders_do_not_clash(tmp_path):
+    context = get_context("spawn")
+    with context.Pool(2) as pool:
+        digests = pool.map(_built, [str(tmp_path)] * 2)
+    assert len(set(digests)) == 1
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 1
+
+
+def _built(cache: str) -> str:
+    return load_image(Path(cache)).digest
+
+
+def test_no_interpreter_is_named(tmp_path):
+    with pytest.raises(ImageUnavailable, match="no interpreter"):
+        load_image(tmp_path, interpreter=tmp_path / "python")
+
+
+def test_program_that_is_no_python_is_refused(tmp_path):
+    with pytest.raises(ImageUnavailable, match="does not run"):
+        load_image(tmp_path, interpreter=Path("/bin/false"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_cache_that_cannot_be_written_is_named():
+    with pytest.raises(ImageUnavailable, match="cannot use the image cache"):
+        load_image(Path("/proc/cache"))
+
+
+def test_command_line_names_no_other_path_of_the_host():
+    words = arguments(
+        bwrap="/usr/bin/bwrap",
+        image=Path("/cache/root"),
+        interpreter="/py/bin/python3.11",
+        workspace_bytes=1,
+        scratch_bytes=2,
+    )
+    binds = [words[n + 1 : n + 3] for n, word in enumerate(words) if "bind" in word]
+    assert binds == [("/cache/root", "/")]
+    for needed in ("--unshare-net", "--disable-userns", "--die-with-parent", "--new-session"):
+        assert needed in words
+    assert words[words.index("--cap-drop") + 1] == "ALL"
+    assert "-I" not in words
+
+
+def test_probe_finds_a_working_bubblewrap():
+    found = probe()
+    assert found.works, found.problem
+    assert found.version
