@@ -1,6 +1,8 @@
 """Limits, a job, a scripted caller, and files in and out of a sandbox."""
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,39 +59,37 @@ class Ran:
     left: dict[str, bytes]
 
 
+Run = Callable[..., Ran]
+
+
 def put(sandbox: Sandbox, files: dict[str, bytes]) -> None:
+    """Write ``files`` (at most one folder deep) into the workspace."""
     with sandbox.writing():
         for name, content in files.items():
-            parent = Path(name).parent
-            if str(parent) != ".":
-                try:
-                    os.mkdir(parent, dir_fd=sandbox.workspace_fd)
-                except FileExistsError:
-                    pass
+            if "/" in name:
+                with suppress(FileExistsError):
+                    os.mkdir(str(Path(name).parent), dir_fd=sandbox.workspace_fd)
             fd = os.open(name, os.O_CREAT | os.O_WRONLY, 0o644, dir_fd=sandbox.workspace_fd)
-            with open(fd, "wb") as file:
+            with os.fdopen(fd, "wb") as file:
                 file.write(content)
 
 
 def left_in(sandbox: Sandbox) -> dict[str, bytes]:
+    """The start of every file at the top of the workspace, even after the guest ended."""
     found = {}
-    for name in os.listdir(sandbox.workspace_fd):
+    with os.scandir(sandbox.workspace_fd) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+    for name in names:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=sandbox.workspace_fd)
-        with open(fd, "rb") if not _is_folder(fd) else _closing(fd) as file:
-            found[name] = file.read(1 << 16) if file is not None else b"<folder>"
+        with os.fdopen(fd, "rb") as file:
+            found[name] = file.read(1 << 16)
     return found
 
 
-def _is_folder(fd: int) -> bool:
-    return (os.fstat(fd).st_mode & 0o170000) == 0o040000
-
-
-class _closing:
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self.fd)
+def alive(pid: int) -> bool:
+    """Whether ``pid`` still runs; a dead process that nobody has collected yet does not."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] not in "ZX"

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.sandbox.guests import Run
+
 PROGRAMS = {
     "time": "import time; print(time.time(), time.monotonic_ns(), time.ctime(), time.localtime())",
     "datetime": "import datetime as d; print(d.datetime.now(), d.date.today(), d.datetime.now(d.timezone.utc))",
@@ -36,16 +38,12 @@ PROGRAMS = {
 }
 
 
-def _all(ran, **fields):
-    return {
-        name: (r.out, r.err, r.left)
-        for name, code in PROGRAMS.items()
-        for r in [ran(code, **fields)]
-    }
+def _all(ran: Run) -> dict[str, tuple[str, str, dict[str, bytes]]]:
+    return {name: (r.out, r.err, r.left) for name, code in PROGRAMS.items() for r in [ran(code)]}
 
 
 @pytest.mark.slow
-def test_five_runs_with_one_seed_give_identical_bytes(ran):
+def test_five_runs_with_one_seed_give_identical_bytes(ran: Run) -> None:
     first = _all(ran)
     for _ in range(4):
         assert _all(ran) == first
@@ -53,30 +51,30 @@ def test_five_runs_with_one_seed_give_identical_bytes(ran):
 
 
 @pytest.mark.parametrize("name", ["random", "uuid", "secrets", "tempfile", "urandom"])
-def test_another_seed_gives_other_entropy(ran, name):
+def test_another_seed_gives_other_entropy(ran: Run, name: str) -> None:
     code = PROGRAMS[name]
     assert ran(code).out != ran(code, seed=b"z" * 32).out
 
 
-def test_entropy_does_not_repeat_within_a_run(ran):
+def test_entropy_does_not_repeat_within_a_run(ran: Run) -> None:
     out = ran(
         "import os\nprint(len({os.urandom(8) for _ in range(1000)}), len({open('/dev/random', 'rb').read(8) for _ in range(9)}))"
     ).out
     assert out == "1000 9\n"
 
 
-def test_clock_starts_where_the_job_says(ran):
+def test_clock_starts_where_the_job_says(ran: Run) -> None:
     assert (
         ran("import time; print(int(time.time()))", clock_start_ns=86_400 * 10**9).out == "86400\n"
     )
 
 
-def test_datetime_keeps_its_c_type_and_subclasses(ran):
+def test_datetime_keeps_its_c_type_and_subclasses(ran: Run) -> None:
     code = "import datetime as d\nclass D(d.datetime): pass\nprint(type(D.now()), d.datetime.__module__, isinstance(D.now(), d.datetime))"
     assert ran(code).out == "<class '__main__.D'> datetime True\n"
 
 
-def test_sleep_with_threads_keeps_their_order(ran):
+def test_sleep_with_threads_keeps_their_order(ran: Run) -> None:
     code = (
         "import threading, time\n"
         "def f(n): time.sleep(n / 10); print(n)\n"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from os2shell.executors.sandbox import ImageUnavailable, load_image
+from os2shell.executors.sandbox import Image, ImageUnavailable, load_image
 from os2shell.executors.sandbox.bubblewrap import arguments, probe
 
 
-def test_present_image_opens_quickly_and_says_nothing(image, image_cache):
+def test_present_image_opens_quickly_and_says_nothing(image: Image, image_cache: Path) -> None:
     said: list[str] = []
     best = 1.0
     for _ in range(5):
@@ -23,7 +23,7 @@ def test_present_image_opens_quickly_and_says_nothing(image, image_cache):
 
 
 @pytest.mark.slow
-def test_changed_file_is_found_and_the_image_built_again(tmp_path):
+def test_changed_file_is_found_and_the_image_built_again(tmp_path: Path) -> None:
     said: list[str] = []
     first = load_image(tmp_path, tell=said.append)
     stale = tmp_path / "building-dead"
@@ -41,7 +41,7 @@ def test_changed_file_is_found_and_the_image_built_again(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_builders_do_not_clash(tmp_path):
+def test_two_builders_do_not_clash(tmp_path: Path) -> None:
     context = get_context("spawn")
     with context.Pool(2) as pool:
         digests = pool.map(_built, [str(tmp_path)] * 2)
@@ -53,23 +53,23 @@ def _built(cache: str) -> str:
     return load_image(Path(cache)).digest
 
 
-def test_no_interpreter_is_named(tmp_path):
+def test_no_interpreter_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageUnavailable, match="no interpreter"):
         load_image(tmp_path, interpreter=tmp_path / "python")
 
 
-def test_program_that_is_no_python_is_refused(tmp_path):
+def test_program_that_is_no_python_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageUnavailable, match="does not run"):
         load_image(tmp_path, interpreter=Path("/bin/false"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_cache_that_cannot_be_written_is_named():
+def test_cache_that_cannot_be_written_is_named() -> None:
     with pytest.raises(ImageUnavailable, match="cannot use the image cache"):
         load_image(Path("/proc/cache"))
 
 
-def test_command_line_names_no_other_path_of_the_host():
+def test_command_line_names_no_other_path_of_the_host() -> None:
     words = arguments(
         bwrap="/usr/bin/bwrap",
         image=Path("/cache/root"),
@@ -85,7 +85,7 @@ def test_command_line_names_no_other_path_of_the_host():
     assert "-I" not in words
 
 
-def test_probe_finds_a_working_bubblewrap():
+def test_probe_finds_a_working_bubblewrap() -> None:
     found = probe()
     assert found.works, found.problem
     assert found.version

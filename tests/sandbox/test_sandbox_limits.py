@@ -2,13 +2,12 @@
 
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from os2shell.executors.sandbox import Sandbox
+from os2shell.executors.sandbox import Image, Sandbox
 from os2shell.executors.sandbox.tree import descendants
-from tests.sandbox.guests import JOB, LIMITS, Scripted
+from tests.sandbox.guests import JOB, LIMITS, Run, Scripted, alive
 
 SECOND_NS = 1_000_000_000
 CASES = {
@@ -23,27 +22,27 @@ CASES = {
 
 
 @pytest.mark.parametrize("cause", CASES)
-def test_limit_is_named_and_ends_the_run(ran, cause):
+def test_limit_is_named_and_ends_the_run(ran: Run, cause: str) -> None:
     code, limits = CASES[cause]
     result = ran(code, limits=limits)
     assert (result.exit.code, result.exit.cause) == (124, cause)
 
 
-def test_output_limit_is_exact(ran):
+def test_output_limit_is_exact(ran: Run) -> None:
     result = ran("print('y' * 5000)", limits={"output_bytes": 1234})
     assert result.out == "y" * 1234
 
 
-def test_memory_limit_shows_the_traceback(ran):
+def test_memory_limit_shows_the_traceback(ran: Run) -> None:
     assert ran("x = bytearray(1 << 30)").err.endswith("MemoryError\n")
 
 
-def test_sum_over_many_files_is_limited_too(ran):
+def test_sum_over_many_files_is_limited_too(ran: Run) -> None:
     code = "for i in range(100): open(f'{i}', 'wb').write(bytes(1 << 20))"
     assert ran(code).exit.cause == "limit.workspace_bytes"
 
 
-def test_daemon_that_keeps_the_pipes_open_does_not_hold_the_run(image):
+def test_daemon_that_keeps_the_pipes_open_does_not_hold_the_run(image: Image) -> None:
     code = (
         "import os, time\n"
         "if os.fork() == 0:\n"
@@ -58,7 +57,7 @@ def test_daemon_that_keeps_the_pipes_open_does_not_hold_the_run(image):
         below = list(descendants(outer))
         assert below
         ended = started.run(replace(JOB, target=code), io)
-        assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
+        assert not [pid for pid in below if alive(pid)]
         assert list(descendants(outer)) == []
     assert (ended.code, io.text("stdout")) == (0, "main ends\n")
     assert time.monotonic() - begin < 5
@@ -73,7 +72,7 @@ def test_daemon_that_keeps_the_pipes_open_does_not_hold_the_run(image):
         "import os\nfor _ in range(3): os.fork()",
     ],
 )
-def test_odd_ends_do_not_hang(ran, code):
+def test_odd_ends_do_not_hang(ran: Run, code: str) -> None:
     begin = time.monotonic()
     ran(code)
     assert time.monotonic() - begin < 5
@@ -87,13 +86,13 @@ def test_odd_ends_do_not_hang(ran, code):
         "b'\\0\\0\\0\\x08\\0\\0\\0\\x04what'",
     ],
 )
-def test_nonsense_on_the_control_socket_kills(ran, message):
+def test_nonsense_on_the_control_socket_kills(ran: Run, message: str) -> None:
     code = f"import os, time; os.write(3, {message})\nwhile True: pass"
     result = ran(code)
     assert (result.exit.code, result.exit.cause) == (137, "protocol")
 
 
-def test_usage_is_measured(ran):
+def test_usage_is_measured(ran: Run) -> None:
     usage = ran("x = bytearray(1 << 26); open('f', 'w').write('x' * 5000)").exit.usage
     assert usage.memory_peak_bytes > 1 << 26
     assert usage.workspace_bytes == 8192

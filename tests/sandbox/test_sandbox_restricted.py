@@ -3,6 +3,7 @@
 import pytest
 
 from os2shell.executors.sandbox import EntryKind, Tier
+from tests.sandbox.guests import Run
 
 IMPORTS = [
     "collections",
@@ -127,7 +128,7 @@ BYPASSES = [
 ]
 
 
-def test_the_subset_is_pleasant(ran):
+def test_the_subset_is_pleasant(ran: Run) -> None:
     result = ran(PLEASANT, tier=Tier.RESTRICTED, imports=tuple(IMPORTS))
     assert result.err == ""
     assert result.out == (
@@ -139,7 +140,7 @@ def test_the_subset_is_pleasant(ran):
 
 
 @pytest.mark.parametrize("code", BYPASSES)
-def test_bypass_is_closed(ran, code):
+def test_bypass_is_closed(ran: Run, code: str) -> None:
     result = ran(code, tier=Tier.RESTRICTED, imports=tuple(IMPORTS))
     assert result.exit.code == 1
     assert result.out == ""
@@ -149,11 +150,11 @@ def test_bypass_is_closed(ran, code):
 @pytest.mark.parametrize(
     ("code", "out"), [("1+1", "2\n"), ("None", ""), ("x = 3\nprint(x)", "3\n"), ("'a'", "'a'\n")]
 )
-def test_eval_shows_a_value_and_takes_statements(ran, code, out):
+def test_eval_shows_a_value_and_takes_statements(ran: Run, code: str, out: str) -> None:
     assert ran(code, tier=Tier.RESTRICTED, entry=EntryKind.EVAL).out == out
 
 
-def test_offence_is_named_with_its_line(ran):
+def test_offence_is_named_with_its_line(ran: Run) -> None:
     result = ran("x = 1\nx.__class__", tier=Tier.RESTRICTED)
     assert result.err == (
         'pyvm: not allowed: Line 2: "__class__" is an invalid attribute name because it starts '
@@ -161,7 +162,7 @@ def test_offence_is_named_with_its_line(ran):
     )
 
 
-def test_script_of_the_restricted_tier_reads_its_input(ran):
+def test_script_of_the_restricted_tier_reads_its_input(ran: Run) -> None:
     files = {"s.py": b"print(input() * 2)"}
     result = ran("s.py", files=files, stdin=b"ab\n", tier=Tier.RESTRICTED, entry=EntryKind.SCRIPT)
     assert result.out == "abab\n"

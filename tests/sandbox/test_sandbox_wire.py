@@ -11,7 +11,7 @@ FIELDS = st.lists(st.binary(max_size=60), max_size=8)
 
 
 @given(st.lists(FIELDS, max_size=5), st.integers(1, 50))
-def test_messages_come_whole_out_of_any_pieces(messages, size):
+def test_messages_come_whole_out_of_any_pieces(messages: list[list[bytes]], size: int) -> None:
     data = b"".join(pack(*fields) for fields in messages)
     incoming = Incoming()
     found = [
@@ -23,7 +23,7 @@ def test_messages_come_whole_out_of_any_pieces(messages, size):
 
 
 @given(st.binary(max_size=200))
-def test_any_body_is_read_or_refused(body):
+def test_any_body_is_read_or_refused(body: bytes) -> None:
     try:
         fields = unpack(body)
     except ProtocolBroken:
@@ -31,6 +31,6 @@ def test_any_body_is_read_or_refused(body):
     assert pack(*fields)[4:] == body
 
 
-def test_endless_message_is_refused_at_its_head():
+def test_endless_message_is_refused_at_its_head() -> None:
     with pytest.raises(ProtocolBroken, match="at most"):
         list(Incoming().feed((MESSAGE_LIMIT + 1).to_bytes(4, "big")))

@@ -95,7 +95,16 @@ def probe() -> Probe:
         return Probe("", "", works=False, problem=error.found, remedy=error.remedy)
     said = subprocess.run([bwrap, "--version"], capture_output=True, text=True, check=False)
     version = said.stdout.strip().removeprefix("bubblewrap ")
-    words = [bwrap, "--unshare-all", "--disable-userns", "--cap-drop", "ALL", "--uid", "1000"]
+    words = [
+        bwrap,
+        "--unshare-all",
+        "--unshare-user",
+        "--disable-userns",
+        "--cap-drop",
+        "ALL",
+        "--uid",
+        "1000",
+    ]
     words += ["--die-with-parent", "--ro-bind", "/", "/", "--", "/bin/true"]
     identity = outer_identity()
     tried = subprocess.run(

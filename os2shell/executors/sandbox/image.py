@@ -2,8 +2,8 @@
 
 Life of an image: absent → building (in a temporary folder beside it, under the cache's lock) →
 present (one rename) → removed when a file of it was changed, and built again. A build that dies
-leaves a temporary folder, which the next builder removes: only the holder of the lock builds, so any
-temporary folder it finds is stale. Nothing is ever changed inside a present image.
+leaves a temporary folder, which the next builder removes: only the holder of the lock builds, so
+any temporary folder it finds is stale. Nothing is ever changed inside a present image.
 
 ``load_image`` trusts a present image after a stat walk against the list made at build time (size,
 mtime, ctime, inode of every file and folder); it does not read contents again. That finds accidents

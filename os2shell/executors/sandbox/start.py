@@ -167,7 +167,10 @@ def _hello(process: GuestProcess) -> int:
                 remedy="is the machine overloaded?",
             )
     room = socket.CMSG_SPACE(_CREDENTIALS_BYTES) + socket.CMSG_SPACE(4)
-    data, ancillary, _, _ = process.control.recvmsg(256, room)
+    try:
+        data, ancillary, _, _ = process.control.recvmsg(256, room)
+    except ConnectionResetError:  # it died with our message unread
+        data, ancillary = b"", []
     if not data:
         raise _did_not_start(process)
     for level, kind, content in ancillary:

@@ -2,9 +2,9 @@
 
 Rules: whatever ends the run first names the cause; every end but the guest's own kills the whole
 tree and waits until nothing of it lives; output is handed on as it was read, never beyond the
-limit; after the guest's main process ended nothing of it runs on. The loop never blocks on the guest: what
-goes to it is queued, and what is asked of the caller may be waited for by descriptor
-(``WaitingIo``).
+limit; after the guest's main process ended nothing of it runs on. The loop never blocks
+on the guest: what goes to it is queued, and what is asked of the caller may be waited for by
+descriptor (``WaitingIo``).
 """
 
 import os
@@ -115,8 +115,8 @@ class Supervisor:
 
     def _register(self) -> None:
         for stream in (self._process.stdout, self._process.stderr):
-            os.set_blocking(stream.fileno(), False)  # noqa: FBT003 - the C signature
-        self._process.control.setblocking(False)
+            os.set_blocking(stream.fileno(), False)
+        self._process.control.setblocking(False)  # noqa: FBT003 - the C signature
         self._selector.register(self._process.stdout, selectors.EVENT_READ, self._stdout)
         self._selector.register(self._process.stderr, selectors.EVENT_READ, self._stderr)
         self._selector.register(self._exit_fd, selectors.EVENT_READ, None)
@@ -228,6 +228,9 @@ class Supervisor:
         try:
             chunk = control.recv(CHUNK_BYTES)
             messages = list(self._incoming.feed(chunk))
+            if messages:  # what the guest wrote before it spoke comes first
+                self._stdout()
+                self._stderr()
             for message in messages:
                 self._message(message)
         except BlockingIOError:

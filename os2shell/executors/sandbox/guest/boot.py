@@ -3,6 +3,7 @@
 # Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,explicit-override,type-arg,attr-defined,assignment"
 
+import _signal  # type: ignore[import-not-found]
 import _socket
 import os
 import sys
@@ -11,12 +12,14 @@ from . import clock, entropy, entry, hooks, host, stdin
 from .channel import Channel
 
 _UNIX, _STREAM = 1, 1
+_CPYTHON_IGNORES = (_signal.SIGPIPE, _signal.SIGXFSZ)
 _SOL_SOCKET, _SCM_RIGHTS = 1, 1
 
 
 def main() -> int:
     """Run one job; the value is the program's exit code."""
     channel = Channel(_take_control())
+    _plain_signals()
     _limit(channel.receive()[1])
     _hello(channel)
     job = channel.receive()
@@ -48,6 +51,15 @@ def _take_control() -> "_socket.socket":
     os.dup2(null, 0)
     os.close(null)
     return _socket.socket(_UNIX, _STREAM, 0, control)
+
+
+def _plain_signals() -> None:
+    """Undo what the shell's own parent ignored or blocked: all that is inherited."""
+    for number in range(1, _signal.NSIG):
+        if number not in _CPYTHON_IGNORES and _signal.getsignal(number) == _signal.SIG_IGN:
+            _signal.signal(number, _signal.SIG_DFL)
+    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
 
 def _limit(numbers: bytes) -> None:

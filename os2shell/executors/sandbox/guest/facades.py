@@ -10,7 +10,7 @@ Withheld are names that would evaluate text, look attributes up by text, or form
 import importlib
 from types import ModuleType
 
-from .guards import allowed_name
+from .guards import allowed_name, is_metaclass
 
 NEVER = frozenset(
     "_thread ast asyncio atexit bdb builtins code codecs codeop compileall concurrent ctypes dbm dis faulthandler fcntl "
@@ -70,7 +70,12 @@ def _public(module) -> dict:
     withheld = WITHHELD.get(module.__name__, set())
     for name in names:
         value = getattr(module, name, None)
-        if name in withheld or name.startswith("_") or isinstance(value, ModuleType):
+        if (
+            name in withheld
+            or name.startswith("_")
+            or isinstance(value, ModuleType)
+            or is_metaclass(value)
+        ):
             continue
         values[allowed_name(name)] = value
     if module.__name__ == "functools":

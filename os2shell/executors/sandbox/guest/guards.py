@@ -50,8 +50,10 @@ def guarded_getattr(object, name, default=_MISSING, /):
         if text is not None:
             return text
     value = getattr(object, name) if default is _MISSING else getattr(object, name, default)
-    if isinstance(value, ModuleType):
-        raise AttributeError(f"{name!r} is a module, and closed to restricted programs")
+    if isinstance(value, ModuleType) or is_metaclass(value):
+        raise AttributeError(
+            f"{name!r} is a module or metaclass, and closed to restricted programs"
+        )
     return value
 
 
@@ -84,6 +86,11 @@ def _format_map(text, mapping, /):
 
 
 _SAFE = {"format": _format, "format_map": _format_map}
+
+
+def is_metaclass(value) -> bool:
+    """Whether calling ``value`` makes classes: with that, any special method could be defined."""
+    return isinstance(value, type) and issubclass(value, type)
 
 
 def guarded_hasattr(object, name, /):
@@ -142,7 +149,10 @@ def apply(function, /, *args, **kwargs):
 
 def one_argument_type(object, /):
     """``type(x)``; classes are made by class statements only."""
-    return type(object)
+    found = type(object)
+    if is_metaclass(found):
+        raise TypeError("the class of a class is closed to restricted programs")
+    return found
 
 
 class Metaclass:
@@ -160,10 +170,10 @@ class Metaclass:
     def _winner(bases):
         winner = type
         for base in bases:
+            if is_metaclass(base):
+                raise TypeError("a restricted program cannot define metaclasses")
             if issubclass(type(base), winner):
                 winner = type(base)
-        if winner is not type and issubclass(winner, type) and winner in _guest_classes:
-            raise TypeError("a restricted program cannot define metaclasses")
         return winner
 
 
