@@ -1,29 +1,48 @@
-"""Every command. Adding one is its file, a line here, a test, a heading in the handbook."""
+"""Every command, by name. Adding one is its file, a line here, a test, a heading in the handbook.
 
-from os2shell.commands import (
-    doctor,
-    export,
-    help,  # noqa: A004 — named after the command
-    ledger,
-    python,
-    python_verify,
-    pyvm,
-    replay,
-    run_script,
-    tamper_demo,
-)
+A command's file is imported when the command is first asked for: a start pays for one, not for all.
+"""
+
+from collections.abc import Iterator
+from importlib import import_module
+
 from os2shell.model.command import AnyCommand
+from os2shell.model.errors import UnknownCommand
 
-VERBS: tuple[AnyCommand, ...] = (
-    python.COMMAND,
-    pyvm.COMMAND,
-    python_verify.COMMAND,
-    replay.COMMAND,
-    ledger.COMMAND,
-    export.COMMAND,
-    tamper_demo.COMMAND,
-    run_script.COMMAND,
-    doctor.COMMAND,
+NAMES = (
+    "python",
+    "pyvm",
+    "python-verify",
+    "replay",
+    "ledger",
+    "export",
+    "tamper-demo",
+    "run-script",
+    "doctor",
+    "help",
 )
 
-COMMANDS: tuple[AnyCommand, ...] = (*VERBS, help.command(VERBS))
+
+class Commands:
+    """The catalogue; what the engine, replay and the faces know of commands."""
+
+    def find(self, name: str) -> AnyCommand:
+        """The command called ``name``; raises ``UnknownCommand``."""
+        if name not in NAMES:
+            raise UnknownCommand(
+                f"unknown command {name!r}", remedy="`os2 help` lists the commands"
+            )
+        module = import_module(f"{__name__}.{name.replace('-', '_')}")
+        command: AnyCommand = module.COMMAND
+        return command
+
+    def names(self) -> tuple[str, ...]:
+        """All names, in the order in which help lists them."""
+        return NAMES
+
+    def __iter__(self) -> Iterator[AnyCommand]:
+        """All commands, in the same order."""
+        return (self.find(name) for name in NAMES)
+
+
+COMMANDS = Commands()

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from os2shell.commands import COMMANDS
 from os2shell.model.command import AnyCommand, Command, Context, Outcome, Recording
-from os2shell.model.errors import UnknownCommand, UsageError
+from os2shell.model.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,40 +15,22 @@ class Args:
     command: str | None
 
 
-def command(others: Sequence[AnyCommand]) -> Command[Args]:
-    """The help command over ``others`` and itself."""
+def parse(words: Sequence[str]) -> Args:
+    """Read ``[COMMAND]``."""
+    match words:
+        case []:
+            return Args(None)
+        case [name]:
+            return Args(name)
+        case _:
+            raise UsageError(f"{len(words)} words after help", expected="at most one command")
 
-    def parse(words: Sequence[str]) -> Args:
-        match words:
-            case []:
-                return Args(None)
-            case [name]:
-                return Args(name)
-            case _:
-                raise UsageError(f"{len(words)} words after help", expected="at most one command")
 
-    def run(args: Args, _context: Context) -> Outcome:
-        everything = (*others, definition)
-        if args.command is None:
-            return Outcome(_overview(everything))
-        for found in everything:
-            if args.command in {found.name, *found.aliases}:
-                return Outcome(_details(found))
-        raise UnknownCommand(
-            f"no help for {args.command!r}", remedy="`os2 help` lists the commands"
-        )
-
-    definition = Command(
-        name="help",
-        summary="list the commands, or explain one",
-        usage="help [COMMAND]",
-        arguments=Args,
-        needs=frozenset(),
-        parse=parse,
-        run=run,
-        recording=Recording.LOOK,
-    )
-    return definition
+def run(args: Args, _context: Context) -> Outcome:
+    """List all, or explain one."""
+    if args.command is None:
+        return Outcome(_overview(list(COMMANDS)))
+    return Outcome(_details(COMMANDS.find(args.command)))
 
 
 def _overview(commands: Sequence[AnyCommand]) -> str:
@@ -71,8 +54,6 @@ def _details(found: AnyCommand) -> str:
         f"  needs    {powers}" + (f"; where held also {extra}" if extra else ""),
         f"  records  {_records(found)}",
     ]
-    if found.aliases:
-        lines.append(f"  aliases  {', '.join(found.aliases)}")
     return "\n".join(lines)
 
 
@@ -81,3 +62,15 @@ def _records(found: AnyCommand) -> str:
         return "nothing: it only looks"
     kinds = ["command.admitted", "command.finished", *(event.kind for event in found.emits)]
     return ", ".join(kinds)
+
+
+COMMAND = Command(
+    name="help",
+    summary="list the commands, or explain one",
+    usage="help [COMMAND]",
+    arguments=Args,
+    needs=frozenset(),
+    parse=parse,
+    run=run,
+    recording=Recording.LOOK,
+)

@@ -10,12 +10,16 @@ Executors = Mapping[type[Any], Callable[[Any, Transcript], Json]]
 
 
 class LiveWorld:
-    """Performs effects by a table that ``__main__`` lays out."""
+    """Performs effects by a table that the wiring lays out."""
 
-    def __init__(self, executors: Executors) -> None:
-        """Know one executor per kind of effect."""
-        self._executors = executors
+    def __init__(self, executors: Executors, seldom: Callable[[], Executors] | None = None) -> None:
+        """Know one executor per kind of effect; ``seldom`` gives those worth loading late."""
+        self._executors = dict(executors)
+        self._seldom = seldom
 
     def perform(self, effect: Effect, transcript: Transcript) -> Json:
         """Carry out ``effect``."""
+        if type(effect) not in self._executors and self._seldom is not None:
+            self._executors.update(self._seldom())
+            self._seldom = None
         return self._executors[type(effect)](effect, transcript)

@@ -20,9 +20,9 @@ from os2shell.kernel.intents import INTENTS, SESSION_OPENED
 from os2shell.kernel.invocation import Dark, Display, Invocation
 from os2shell.kernel.spool import SessionLock, Spool
 from os2shell.kernel.state import State
-from os2shell.model.command import AnyCommand, Recording
+from os2shell.model.command import Recording
 from os2shell.model.effect import World
-from os2shell.model.errors import Denied, UnknownCommand
+from os2shell.model.errors import Denied
 from os2shell.model.fold import Fold
 from os2shell.policy.checker import admit
 from os2shell.policy.grants import MANIFEST_LOADED, POLICY
@@ -69,14 +69,6 @@ SESSION_RETRY_S = 0.002
 
 FOLDS: tuple[Fold[Any], ...] = (POLICY, INTENTS)
 """The folds that the kernel itself needs."""
-
-
-def find_command(commands: Sequence[AnyCommand], name: str) -> AnyCommand:
-    """The command called ``name`` or an alias of it; raises ``UnknownCommand``."""
-    for command in commands:
-        if name == command.name or name in command.aliases:
-            return command
-    raise UnknownCommand(f"unknown command {name!r}", remedy="`os2 help` lists the commands")
 
 
 class Engine:

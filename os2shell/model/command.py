@@ -1,6 +1,6 @@
 """Commands: a verb with typed arguments, declared powers and declared events."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
@@ -68,7 +68,22 @@ class Command(Generic[A]):
     may: frozenset[Capability] = frozenset()
     emits: tuple[type[Event], ...] = ()
     recording: Recording = Recording.DEED
-    aliases: tuple[str, ...] = ()
 
 
 AnyCommand = Command[Any]
+
+
+class Catalogue(Protocol):
+    """The commands there are."""
+
+    def find(self, name: str) -> AnyCommand:
+        """The command called ``name``; raises ``UnknownCommand``."""
+        ...
+
+    def names(self) -> tuple[str, ...]:
+        """All names."""
+        ...
+
+    def __iter__(self) -> Iterator[AnyCommand]:
+        """All commands."""
+        ...

@@ -10,6 +10,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+
 from os2shell.repl.display import say
 from os2shell.repl.lines import LEAVE, read_words
 from os2shell.repl.shell import Shell
@@ -60,10 +61,9 @@ def run_prompt(shell: Shell, workspace: Path, history: Path | None) -> int:
 
 
 def _session(shell: Shell, workspace: Path, history: Path | None) -> PromptSession[str]:
-    names = [name for command in shell.commands for name in (command.name, *command.aliases)]
     return PromptSession(
         history=_history(history),
-        completer=Words([*names, *LEAVE], workspace),
+        completer=Words([*shell.commands.names(), *LEAVE], workspace),
         complete_while_typing=False,
     )
 

@@ -13,9 +13,9 @@ from typing import Protocol
 
 from ledger import LedgerError
 from os2shell.kernel.dispatch import End, Request
-from os2shell.kernel.engine import Engine, find_command
+from os2shell.kernel.engine import Engine
 from os2shell.kernel.invocation import Identity
-from os2shell.model.command import AnyCommand, Outcome, Recording
+from os2shell.model.command import Catalogue, Outcome, Recording
 from os2shell.model.errors import Os2Error, UsageError, from_ledger
 from os2shell.repl.display import TerminalDisplay, escape, say
 
@@ -54,7 +54,7 @@ class House(Protocol):
 class Shell:
     """Submits words for one identity."""
 
-    def __init__(self, commands: Sequence[AnyCommand], identity: Identity, house: House) -> None:
+    def __init__(self, commands: Catalogue, identity: Identity, house: House) -> None:
         """Open nothing yet."""
         self.commands = commands
         self._identity = identity
@@ -92,7 +92,7 @@ class Shell:
 
     def _run_one(self, words: Sequence[str]) -> tuple[Outcome | None, int]:
         try:
-            command = find_command(self.commands, words[0])
+            command = self.commands.find(words[0])
             request = Request(command, command.parse(words[1:]), self._identity)
             end = self._submit(request)
         except Os2Error as error:

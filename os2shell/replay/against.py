@@ -95,7 +95,7 @@ def _substitute(recorded: Digest, present: Present, objects: ObjectStore) -> Dig
 def _perform(run: RecordedRun, step: Step, tree: Digest, workshop: Workshop) -> Divergence | None:
     """Run the recorded question on ``tree``; the first difference of its result, or None."""
     effect = replace(_effect(cast("dict[str, Json]", step.question)), tree=tree)
-    command = next(item for item in workshop.commands if item.name == run.command)
+    command = workshop.commands.find(run.command)
     world = _Answers(step.nested)
     invocation = Invocation(command, TokenId(run.admitted.token), run.state, world, Dark())
     answer = cast("dict[str, dict[str, Json]]", workshop.pure.perform(effect, invocation))

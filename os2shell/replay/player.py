@@ -1,15 +1,15 @@
 """The player: submits a recorded invocation to a fresh engine and says how it came out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ledger import Digest, Head, LedgerError, ObjectStore, decode
 from os2shell.kernel.dispatch import Request
-from os2shell.kernel.engine import Engine, find_command
+from os2shell.kernel.engine import Engine
 from os2shell.kernel.intents import FINISHED, INTERRUPTED
 from os2shell.kernel.invocation import Identity
 from os2shell.model.capability import TokenId
-from os2shell.model.command import AnyCommand
+from os2shell.model.command import Catalogue
 from os2shell.model.content import fetch
 from os2shell.model.effect import World
 from os2shell.model.errors import Broken, Os2Error, UnknownCommand, Unreadable
@@ -28,7 +28,7 @@ class Workshop:
     names the interpreter image of this machine.
     """
 
-    commands: Sequence[AnyCommand]
+    commands: Catalogue
     pure: World
     image: Callable[[], Digest]
     objects: ObjectStore
@@ -66,7 +66,7 @@ def _replay(run: RecordedRun, workshop: Workshop) -> Finding:
     if run.ended.kind == INTERRUPTED:
         found = "the shell died before the run ended"
         return _finding(run, Verdict.RECORDED_ONLY, "an interrupted run", found)
-    command = find_command(workshop.commands, run.command)
+    command = workshop.commands.find(run.command)
     world = TraceWorld(
         trace_of(run, workshop.objects), workshop.pure, workshop.image, workshop.objects
     )

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 from ledger import Digest, Json, MemoryObjects, ObjectStore, OverlayObjects, Record
 from os2shell.kernel.state import State
 from os2shell.model.capability import Capability
-from os2shell.model.command import AnyCommand
+from os2shell.model.command import Catalogue
 from os2shell.model.effect import Determinism, Transcript, World
 from os2shell.model.errors import NothingToVerify
 from os2shell.model.fold import Fold
@@ -75,7 +75,7 @@ class Source(Protocol):
 class Means:
     """What ``__main__`` hands to the verifier: how to reach sources and how to perform."""
 
-    commands: Callable[[], Sequence[AnyCommand]]
+    commands: Catalogue
     folds: tuple[Fold[Any], ...]
     open_ledger: Callable[[], Source]
     open_bundle: Callable[[Path], Source]
@@ -96,7 +96,7 @@ class RunVerifier:
         means = self._means
         source = means.open_bundle(Path(effect.bundle)) if effect.bundle else means.open_ledger()
         objects = OverlayObjects(MemoryObjects(), source.objects)
-        workshop = Workshop(means.commands(), means.pure(objects), means.image, objects)
+        workshop = Workshop(means.commands, means.pure(objects), means.image, objects)
         runs = self._select(effect, source)
         present = None
         if effect.against_workspace:

@@ -53,26 +53,26 @@ def terminal(os2: Os2) -> Terminal:
 
 
 def test_a_session_in_the_terminal(terminal: Terminal, os2: Os2) -> None:
-    terminal.wait_for("os2> ")
+    terminal.wait_for("os2>")
     terminal.type("pyvm --eval 6*7\r")
     terminal.wait_for("42")
-    terminal.wait_for("os2> ")
+    terminal.wait_for("os2>")
     terminal.type(
         "python -c 'print(\"start\", flush=True); import threading; threading.Event().wait()'\r"
     )
     terminal.wait_for("start\r\n")
     terminal.type("\x03")
-    terminal.wait_for("os2> ")
+    terminal.wait_for("os2>")
     terminal.type("no-such\r")
     terminal.wait_for("unknown command")
-    terminal.wait_for("os2> ")
+    terminal.wait_for("os2>")
     terminal.type("python -c 'print(\"\\x1b[2Jgone\")'\r")
     terminal.wait_for("\\x1b[2Jgone")
-    terminal.wait_for("os2> ")
+    terminal.wait_for("os2>")
     terminal.type("doct\t")
     terminal.wait_for("doctor")
     terminal.type("\x03")
-    terminal.wait_for("os2> ")
+    terminal.wait_for("os2>")
     terminal.type("\x04")
     assert terminal.end() in {0, 3}
     sessions = os2.records("--kind", "session.opened")
@@ -80,8 +80,8 @@ def test_a_session_in_the_terminal(terminal: Terminal, os2: Os2) -> None:
 
 
 def test_ctrl_c_at_the_prompt_drops_the_line(terminal: Terminal) -> None:
-    terminal.wait_for("os2> ")
+    terminal.wait_for("os2>")
     terminal.type("half a li\x03")
-    terminal.wait_for("os2> ")
+    terminal.wait_for("os2>")
     terminal.type("exit\r")
     assert terminal.end() == 0

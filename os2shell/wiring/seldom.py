@@ -1,0 +1,84 @@
+"""Executors that most starts need none of: reading and auditing the past, replay, doctor."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from ledger import Digest, ObjectStore, PublicKey, Record, TokenSignatureLedger
+from os2shell.commands import COMMANDS
+from os2shell.executors.audit import AuditLedger, Auditor
+from os2shell.executors.capture import Capturer, WorkspaceFolder
+from os2shell.executors.evidence import EvidenceExporter, ExportEvidence, open_evidence
+from os2shell.executors.files import FileReader, ReadFile
+from os2shell.executors.guest import GuestRunner, ImageSource, RunGuest
+from os2shell.executors.history import HistoryReader, ReadHistory
+from os2shell.executors.live import Executors, LiveWorld
+from os2shell.executors.machine import MachineProber, ProbeMachine
+from os2shell.executors.tamper import DemonstrateTampering, TamperDemonstrator
+from os2shell.kernel.engine import FOLDS
+from os2shell.policy.manifest import Manifest
+from os2shell.replay.runs import PROGRAMS
+from os2shell.replay.verify_runs import Means, RunVerifier, VerifyRuns
+from os2shell.settings import Settings
+
+
+class Parts(Protocol):
+    """What these executors need of the house."""
+
+    settings: Settings
+    manifest: Manifest
+    folder: WorkspaceFolder
+    images: ImageSource
+
+    def reading(self) -> TokenSignatureLedger:
+        """The ledger, opened at least for reading."""
+        ...
+
+    def trusted_key(self) -> PublicKey | None:
+        """The key this user trusts for the ledger."""
+        ...
+
+
+@dataclass(frozen=True)
+class LedgerSource:
+    """A ledger as replay wants it."""
+
+    ledger: TokenSignatureLedger
+
+    @property
+    def objects(self) -> ObjectStore:
+        """Its object store."""
+        return self.ledger.objects
+
+    def records(self) -> Iterator[Record]:
+        """All its records."""
+        return self.ledger.read()
+
+
+def executors(parts: Parts) -> Executors:
+    """The table."""
+    settings = parts.settings
+    return {
+        ReadFile: FileReader(settings.workspace).perform,
+        ReadHistory: HistoryReader(parts.reading).perform,
+        AuditLedger: Auditor(settings.ledger, parts.trusted_key).perform,
+        ExportEvidence: EvidenceExporter(parts.reading, PROGRAMS).perform,
+        VerifyRuns: RunVerifier(_means(parts)).perform,
+        ProbeMachine: MachineProber(parts.manifest, parts.images, settings.workspace).perform,
+        DemonstrateTampering: TamperDemonstrator(settings.ledger, parts.trusted_key).perform,
+    }
+
+
+def _means(parts: Parts) -> Means:
+    def present_tree(objects: ObjectStore) -> Digest:
+        return Capturer(parts.folder, objects).capture().tree
+
+    return Means(
+        commands=COMMANDS,
+        folds=FOLDS,
+        open_ledger=lambda: LedgerSource(parts.reading()),
+        open_bundle=open_evidence,
+        pure=lambda made: LiveWorld({RunGuest: GuestRunner(made, parts.images).perform}),
+        image=parts.images.digest,
+        present_tree=present_tree,
+    )
