@@ -29,7 +29,7 @@ class WorkspaceError(Os2Error):
     """Base of what can go wrong between a workspace and its tree."""
 
 
-class CannotCapture(WorkspaceError):  # noqa: N818 — named for what happened
+class CannotCapture(WorkspaceError):
     """The workspace cannot be recorded as it is; nothing was run on it."""
 
     exit_code: ClassVar[int] = 125
@@ -77,13 +77,13 @@ class TooLarge(CannotCapture):
         self.path = path
 
 
-class IgnoreInvalid(WorkspaceError):  # noqa: N818 — named for what happened
+class IgnoreInvalid(WorkspaceError):
     """``.os2ignore`` has a line that is no pattern."""
 
     exit_code: ClassVar[int] = 2
 
 
-class TreeInvalid(WorkspaceError):  # noqa: N818 — named for what happened
+class TreeInvalid(WorkspaceError):
     """An object that should be a tree is none, or names what no tree may hold."""
 
     exit_code: ClassVar[int] = 1
@@ -97,7 +97,7 @@ class TreeInvalid(WorkspaceError):  # noqa: N818 — named for what happened
         )
 
 
-class CannotPopulate(WorkspaceError):  # noqa: N818 — named for what happened
+class CannotPopulate(WorkspaceError):
     """The folder that the guest will see cannot be filled."""
 
     exit_code: ClassVar[int] = 125
@@ -112,7 +112,7 @@ class CannotPopulate(WorkspaceError):  # noqa: N818 — named for what happened
         self.path = path
 
 
-class CannotApply(WorkspaceError):  # noqa: N818 — named for what happened
+class CannotApply(WorkspaceError):
     """Results cannot be brought back; ``written`` lists the paths that already were."""
 
     exit_code: ClassVar[int] = 4
