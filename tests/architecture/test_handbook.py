@@ -20,7 +20,7 @@ KINDS = set(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+@pytest.mark.parametrize("command", list(COMMANDS), ids=lambda command: command.name)
 def test_every_command_has_its_heading_and_file(command: object) -> None:
     name = str(getattr(command, "name", ""))
     assert name in HEADINGS
