@@ -121,14 +121,19 @@ def _line(record: RecordView) -> str:
 def _essence(record: RecordView) -> Json:
     """The attributes that tell most, where the kind is known; else all of them."""
     match record.attributes:
-        case {"command": command, "arguments": arguments, "rule": rule}:
-            return {"command": command, "rule": rule, "arguments": arguments}
-        case {"command": command, "arguments": arguments}:
-            return {"command": command, "arguments": arguments}
+        case {"command": str(command), "arguments": dict(arguments), "rule": rule}:
+            return {"command": command, "rule": rule, **_given(arguments)}
+        case {"command": str(command), "arguments": dict(arguments)}:
+            return {"command": command, **_given(arguments)}
         case {"admitted": admitted, "code": code, "cause": cause}:
             return {"of": admitted, "code": code, "cause": cause}
         case other:
             return other
+
+
+def _given(arguments: dict[str, Json]) -> dict[str, Json]:
+    """The arguments that say something."""
+    return {name: value for name, value in arguments.items() if value not in (None, False, [])}
 
 
 def _instant(record: RecordView) -> str:

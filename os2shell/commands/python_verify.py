@@ -12,6 +12,7 @@ from os2shell.model.command import Command, Context, Outcome, Recording
 from os2shell.model.errors import UsageError
 from os2shell.model.plain import all_from_json, from_json
 from os2shell.model.shown import jsonable
+from os2shell.replay.refold import Refold, Refolded
 from os2shell.replay.report import (
     EXIT,
     counts_of,
@@ -72,7 +73,7 @@ def parse(words: Sequence[str]) -> Args:
 
 def run(args: Args, context: Context) -> Outcome:
     """Verify, replay, report."""
-    audit = from_json(Audit, context.perform(AuditLedger(args.bundle, objects=False)))
+    audit = _audit(args, context)
     runs: tuple[RunVerdict, ...] = ()
     if audit.status == "ok":
         effect = VerifyRuns(
@@ -89,6 +90,18 @@ def run(args: Args, context: Context) -> Outcome:
     else:
         text = _text(audit, runs)
     return Outcome(text, code=EXIT[status], events=(event,))
+
+
+def _audit(args: Args, context: Context) -> Audit:
+    """Chain and signatures first; then whether the folds reach the recorded states."""
+    audit = from_json(Audit, context.perform(AuditLedger(args.bundle, objects=False)))
+    if audit.status != "ok" or args.bundle:
+        return audit
+    refolded = from_json(Refolded, context.perform(Refold()))
+    if refolded.bad_seq is None:
+        return audit
+    reason = "this state image is not what folding the records before it gives"
+    return replace(audit, status="broken", bad_seq=refolded.bad_seq, bad_reason=reason)
 
 
 def _text(audit: Audit, runs: Sequence[RunVerdict]) -> str:

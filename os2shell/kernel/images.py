@@ -52,7 +52,11 @@ def take_image(engine: Engine, cache: Path, identity: Identity) -> None:
 
     def build(state: State) -> list[Entry]:
         content = engine.objects.put(encode(state.dump()))
-        attributes: dict[str, Json] = {"image": content, "position": state.position}
+        attributes: dict[str, Json] = {
+            "image": content,
+            "position": state.position,
+            "folds": state.versions(),
+        }
         return [Entry(STATE_IMAGED, attributes, actor=identity.actor, token=str(identity.token))]
 
     remember(cache, engine.record(build)[0].seq)
@@ -62,11 +66,6 @@ def remember(cache: Path, seq: int) -> None:
     """Leave the bookmark; losing it only costs time, so it is not synced."""
     cache.mkdir(parents=True, exist_ok=True)
     (cache / BOOKMARK).write_text(f"{seq}\n", "ascii")
-
-
-def matches(record: Record, state: State) -> bool:
-    """Whether the image that ``record`` names is what folding everything before it gave."""
-    return record.attributes.get("image") == image_digest(state)
 
 
 def image_digest(state: State) -> Digest:

@@ -47,6 +47,10 @@ class State:
         """Every fold's value in canonical form, under the fold's name and version."""
         return {fold.name: [fold.version, fold.dump(value)] for fold, value in self._values.items()}
 
+    def versions(self) -> dict[str, Json]:
+        """Every fold's version, by name."""
+        return {fold.name: fold.version for fold in self._values}
+
     def load(self, body: dict[str, Json], position: int) -> bool:
         """Take values over from a dump; False, and nothing changed, if any version differs."""
         loaded: dict[Fold[Any], object] = {}

@@ -17,6 +17,7 @@ from os2shell.executors.machine import MachineProber, ProbeMachine
 from os2shell.executors.tamper import DemonstrateTampering, TamperDemonstrator
 from os2shell.kernel.engine import FOLDS
 from os2shell.policy.manifest import Manifest
+from os2shell.replay.refold import Refold, Refolder
 from os2shell.replay.runs import PROGRAMS
 from os2shell.replay.verify_runs import Means, RunVerifier, VerifyRuns
 from os2shell.settings import Settings
@@ -63,6 +64,7 @@ def executors(parts: Parts) -> Executors:
         ReadHistory: HistoryReader(parts.reading).perform,
         AuditLedger: Auditor(settings.ledger, parts.trusted_key).perform,
         ExportEvidence: EvidenceExporter(parts.reading, PROGRAMS).perform,
+        Refold: Refolder(lambda: LedgerSource(parts.reading()), FOLDS).perform,
         VerifyRuns: RunVerifier(_means(parts)).perform,
         ProbeMachine: MachineProber(parts.manifest, parts.images, settings.workspace).perform,
         DemonstrateTampering: TamperDemonstrator(settings.ledger, parts.trusted_key).perform,

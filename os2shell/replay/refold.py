@@ -1,0 +1,65 @@
+"""``ledger.refold``: the second question back, whether the folds reach the recorded states.
+
+Every state image is held against a fold of everything before it. An image that differs would have
+given some shell another policy than the ledger says.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ledger import Json
+from os2shell.kernel.images import STATE_IMAGED, image_digest
+from os2shell.kernel.state import State
+from os2shell.model.capability import Capability
+from os2shell.model.effect import Determinism, Transcript
+from os2shell.model.fold import Fold
+from os2shell.model.plain import to_json
+from os2shell.replay.verify_runs import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Refolded:
+    """How many images were checked, and the record of the first that does not hold, if any."""
+
+    images: int
+    bad_seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refold:
+    """Ask for every image to be checked; the answer is a ``Refolded``."""
+
+    kind: ClassVar[str] = "ledger.refold"
+    needs: ClassVar[Capability] = Capability.LEDGER_READ
+    determinism: ClassVar[Determinism] = Determinism.RECORDED
+
+    def body(self) -> Json:
+        """Nothing to choose."""
+        return None
+
+    def scope(self) -> str:
+        """The whole ledger."""
+        return ""
+
+
+class Refolder:
+    """Folds one ledger from its first record."""
+
+    def __init__(self, open_ledger: Callable[[], Source], folds: tuple[Fold[Any], ...]) -> None:
+        """Fold with ``folds``."""
+        self._open_ledger = open_ledger
+        self._folds = folds
+
+    def perform(self, _effect: Refold, _transcript: Transcript) -> Json:
+        """Fold, and compare at each image; images of older fold versions say nothing."""
+        state = State(self._folds)
+        versions: Json = {fold.name: fold.version for fold in self._folds}
+        images = 0
+        for record in self._open_ledger().records():
+            if record.kind == STATE_IMAGED and record.attributes.get("folds") == versions:
+                images += 1
+                if record.attributes.get("image") != image_digest(state):
+                    return to_json(Refolded(images, record.seq))
+            state.apply(record)
+        return to_json(Refolded(images))
