@@ -108,7 +108,7 @@ class Auditor:
         return Audit(
             status=status,
             size=found.size,
-            root=found.root,
+            root=found.root or None,
             signer=found.signer,
             trusted=found.trusted,
             bad_seq=bad.seq if bad else None,
