@@ -52,6 +52,7 @@ from ledger.merkle import InclusionProof as InclusionProof
 from ledger.objects import MemoryObjects as MemoryObjects
 from ledger.objects import ObjectStore as ObjectStore
 from ledger.objects import OverlayObjects as OverlayObjects
+from ledger.record import Author as Author
 from ledger.record import Entry as Entry
 from ledger.record import Head as Head
 from ledger.record import Record as Record

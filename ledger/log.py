@@ -39,7 +39,7 @@ from ledger.keys import PublicKey, Signer
 from ledger.merkle import InclusionProof, inclusion_proofs, leaf_hash
 from ledger.objects import ObjectStore
 from ledger.reading import Reading
-from ledger.record import CREATED, MAX_U64, RECOVERED, Entry, Head, Record, seal, unsealed
+from ledger.record import CREATED, MAX_U64, RECOVERED, Author, Entry, Head, Record, seal, unsealed
 from ledger.store import Position, Store
 
 _CACHE_EVERY: Final = 1024 * 1024  # bytes of log after which the head cache is renewed
@@ -71,11 +71,13 @@ class TokenSignatureLedger:
         public_key: PublicKey | None = None,
         origin: str = "",
         segment_bytes: int = segment.SEGMENT_BYTES,
+        author: Author | None = None,
     ) -> None:
         """Open the log in ``store``; ``hlc`` replaces the time derived from ``clock`` (in ns)."""
         self._store = store
         self._signer = signer
         self._node = node
+        self._author = author or Author()
         self._hlc = hlc if hlc is not None else _hybrid(clock)
         self._signed = signer is not None or not store.volatile
         self._segment_bytes = segment_bytes
@@ -104,9 +106,11 @@ class TokenSignatureLedger:
         clock: Callable[[], int],
         node: str,
         create: bool = True,
+        author: Author | None = None,
     ) -> Self:
         """Open the ledger in ``directory`` for appending, creating it when there is none."""
-        return cls(FileStore(directory, create=create), signer, clock=clock, node=node)
+        store = FileStore(directory, create=create)
+        return cls(store, signer, clock=clock, node=node, author=author)
 
     @classmethod
     def read_only(cls, directory: Path, public_key: PublicKey | None = None) -> Self:
@@ -344,7 +348,7 @@ class TokenSignatureLedger:
             "file": file,
             "at_size": at_size,
         }
-        self._write_group((Entry(RECOVERED, recovered),))
+        self._write_group((self._author.entry(RECOVERED, recovered),))
 
     def _create(self, at: Position) -> None:
         assert self._signer is not None
@@ -354,7 +358,7 @@ class TokenSignatureLedger:
             "origin": self._signer.name,
             "public_key": str(self._signer.public),
         }
-        self._write_group((Entry(CREATED, created),))
+        self._write_group((self._author.entry(CREATED, created),))
 
     def _write_group(self, entries: tuple[Entry, ...]) -> tuple[Record, ...]:
         follower = self._follower

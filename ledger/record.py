@@ -40,6 +40,19 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Author:
+    """Who opens a ledger: carried by the records that the ledger writes of itself."""
+
+    session: str = ""
+    actor: str = ""
+    token: str = ""
+
+    def entry(self, kind: str, attributes: Mapping[str, Json]) -> Entry:
+        """An entry in this name."""
+        return Entry(kind, attributes, self.session, self.actor, self.token)
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """A sealed entry; ``body`` is exactly what is stored, ``digest`` the chain after it."""
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from os2shell.model.errors import Os2Error, UsageError
 from os2shell.repl.display import say
@@ -15,6 +16,10 @@ VALUED = {
 }
 
 
+class VersionWanted(Exception):
+    """``--version`` was given."""
+
+
 def main() -> int:
     """Run what the command line says; the exit code."""
     try:
@@ -23,6 +28,9 @@ def main() -> int:
     except Os2Error as error:
         say(str(error))
         return error.exit_code
+    except VersionWanted:
+        sys.stdout.write(f"os2shell {version('os2shell')}\n")
+        return 0
     except KeyboardInterrupt:
         return 130
 
@@ -36,7 +44,7 @@ def parse_options(words: Sequence[str]) -> tuple[Options, list[str]]:
         if flag in {"-h", "--help"}:
             return Options(**values), ["help"]
         if flag == "--version":
-            return Options(**values), ["version"]
+            raise VersionWanted
         if flag not in VALUED:
             raise UsageError(
                 f"unknown option {flag}", expected=", ".join(VALUED), remedy="`os2 help` tells more"
@@ -59,8 +67,7 @@ def _run(settings: Settings, words: list[str]) -> int:
         if sys.stdin.isatty() and sys.stdout.isatty():
             from os2shell.repl.prompt import run_prompt  # noqa: PLC0415 — 100 ms of imports
 
-            history = settings.state / "history" if settings.state.is_dir() else None
-            return run_prompt(shell, settings.workspace, history)
+            return run_prompt(shell, settings.workspace, settings.history)
         from os2shell.repl.lines import run_lines  # noqa: PLC0415
 
         return run_lines(shell)

@@ -32,6 +32,7 @@ class Settings:
     node: str
     manifest: Path
     keys: Path
+    history: Path
     images: Path
     caches: Path
     color: bool
@@ -68,6 +69,7 @@ def read_settings(options: Options) -> Settings:
         node=os.uname().nodename,
         manifest=_manifest(options.manifest or os.environ.get("OS2_MANIFEST") or "default"),
         keys=data / "keys",
+        history=data / "history",
         images=_images(cache),
         caches=cache,
         color=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),

@@ -11,8 +11,20 @@ head. ``refold`` checks every image against a fold of the whole ledger.
 from pathlib import Path
 from typing import Any, cast
 
-from ledger import Digest, Entry, Json, LedgerError, ObjectStore, Record, decode, digest, encode
+from ledger import (
+    Author,
+    Digest,
+    Entry,
+    Json,
+    LedgerError,
+    ObjectStore,
+    Record,
+    decode,
+    digest,
+    encode,
+)
 from os2shell.kernel.engine import Chronicle, Engine
+from os2shell.kernel.intents import BOOT_SESSION
 from os2shell.kernel.invocation import Identity
 from os2shell.kernel.state import State
 from os2shell.model.fold import Fold
@@ -57,7 +69,11 @@ def take_image(engine: Engine, cache: Path, identity: Identity) -> None:
             "position": state.position,
             "folds": state.versions(),
         }
-        return [Entry(STATE_IMAGED, attributes, actor=identity.actor, token=str(identity.token))]
+        return [
+            Author(BOOT_SESSION, identity.actor, str(identity.token)).entry(
+                STATE_IMAGED, attributes
+            )
+        ]
 
     remember(cache, engine.record(build)[0].seq)
 

@@ -18,6 +18,9 @@ FAILED = "command.failed"
 INTERRUPTED = "command.interrupted"
 SESSION_OPENED = "session.opened"
 
+BOOT_SESSION = "boot"
+"""What records carry as their session that a shell writes before it opens one."""
+
 ENDED = frozenset({FINISHED, FAILED, INTERRUPTED})
 
 

@@ -40,14 +40,14 @@ class Words(Completer):
         yield from self._paths.get_completions(Document(word, len(word)), complete_event)
 
 
-def run_prompt(shell: Shell, workspace: Path, history: Path | None) -> int:
+def run_prompt(shell: Shell, workspace: Path, history: Path) -> int:
     """Read and run lines until the end; the exit code of the last command, 0 after Ctrl-D."""
     say(f"the shell in {workspace}; `help` lists the commands, Ctrl-D leaves")
     session = _session(shell, workspace, history)
     code = 0
     while True:
-        shell.warm()
         try:
+            shell.warm()
             line = session.prompt(PROMPT)
         except KeyboardInterrupt:
             continue  # Ctrl-C at the prompt drops the line, not the shell
@@ -60,7 +60,7 @@ def run_prompt(shell: Shell, workspace: Path, history: Path | None) -> int:
             code = shell.run(words)
 
 
-def _session(shell: Shell, workspace: Path, history: Path | None) -> PromptSession[str]:
+def _session(shell: Shell, workspace: Path, history: Path) -> PromptSession[str]:
     return PromptSession(
         history=_history(history),
         completer=Words([*shell.commands.names(), *LEAVE], workspace),
@@ -68,8 +68,11 @@ def _session(shell: Shell, workspace: Path, history: Path | None) -> PromptSessi
     )
 
 
-def _history(path: Path | None) -> History:
-    if path is None:
+def _history(path: Path) -> History:
+    """Lines typed before; they may hold secrets, so the file is the user's alone."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+    except OSError:
         return InMemoryHistory()
-    path.parent.mkdir(parents=True, exist_ok=True)
     return FileHistory(str(path))

@@ -3,6 +3,7 @@
 import traceback
 
 from ledger import (
+    Author,
     FileObjects,
     LedgerError,
     MemoryObjects,
@@ -24,6 +25,7 @@ from os2shell.executors.writeback import WriteBack, Writer
 from os2shell.kernel.dispatch import End, Request
 from os2shell.kernel.engine import FOLDS, Engine, look
 from os2shell.kernel.images import IMAGE_EVERY, open_state, take_image
+from os2shell.kernel.intents import BOOT_SESSION
 from os2shell.kernel.invocation import Identity
 from os2shell.kernel.recovery import recover
 from os2shell.kernel.spool import locked_folder
@@ -133,7 +135,11 @@ class House:
                 (settings.state / ".gitignore").write_text("*\n", "ascii")
                 say(f"new ledger in {settings.state}, signed by {signer.name}")
             return TokenSignatureLedger.open(
-                settings.ledger, signer, clock=now_ns, node=settings.node
+                settings.ledger,
+                signer,
+                clock=now_ns,
+                node=settings.node,
+                author=Author(BOOT_SESSION, self.identity.actor, str(self.identity.token)),
             )
 
     def _open_for_reading(self) -> TokenSignatureLedger:
