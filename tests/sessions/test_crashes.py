@@ -71,7 +71,7 @@ def test_guest_dies_with_the_shell(os2: Os2) -> None:
 
 
 def test_ctrl_c_ends_the_run_with_130(os2: Os2) -> None:
-    code = "print('shown', flush=True)\ntry:\n for _ in iter(int, 1): pass\nfinally: print('cleaned', flush=True)"
+    code = "try:\n print('shown', flush=True)\n for _ in iter(int, 1): pass\nfinally: print('cleaned', flush=True)"
     process = os2.start("python", "-c", code)
     assert process.stdout
     process.stdout.read(6)
