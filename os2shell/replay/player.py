@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ledger import Digest, Head, LedgerError, ObjectStore, decode
 from os2shell.kernel.dispatch import Request
 from os2shell.kernel.engine import Engine
-from os2shell.kernel.intents import FINISHED, INTERRUPTED
+from os2shell.kernel.intents import FAILED, FINISHED, INTERRUPTED
 from os2shell.kernel.invocation import Identity
 from os2shell.model.capability import TokenId
 from os2shell.model.command import Catalogue
@@ -18,6 +18,10 @@ from os2shell.replay.runs import RecordedRun
 from os2shell.replay.trace import Step, TraceWorld, steps_of
 from os2shell.replay.verdict import Divergence, ReplayImpossible, ReplayStopped, Verdict
 from os2shell.replay.window import Window
+
+
+REPEATABLE_FAILURES = frozenset({"denied", "UsageError"})
+"""Causes of ``command.failed`` that follow from the trace; a full disk does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,9 @@ def trace_of(run: RecordedRun, objects: ObjectStore) -> tuple[Step, ...]:
 
 
 def _replay(run: RecordedRun, workshop: Workshop) -> Finding:
-    if run.ended.kind == INTERRUPTED:
-        found = "the shell died before the run ended"
-        return _finding(run, Verdict.RECORDED_ONLY, "an interrupted run", found)
+    ended_by_machine = _ended_by_machine(run)
+    if ended_by_machine:
+        return _finding(run, Verdict.RECORDED_ONLY, "a run without an end", ended_by_machine)
     command = workshop.commands.find(run.command)
     world = TraceWorld(
         trace_of(run, workshop.objects), workshop.pure, workshop.image, workshop.objects
@@ -82,6 +86,15 @@ def _replay(run: RecordedRun, workshop: Workshop) -> Finding:
         raise end.error
     world.finish()
     return Finding(run, Verdict.IDENTICAL)
+
+
+def _ended_by_machine(run: RecordedRun) -> str | None:
+    """Why the run has no result to compare: its shell died, or the machine failed it."""
+    if run.ended.kind == INTERRUPTED:
+        return "the shell died before the run ended"
+    if run.ended.kind == FAILED and run.ended.attributes["cause"] not in REPEATABLE_FAILURES:
+        return str(run.ended.attributes["message"])
+    return None
 
 
 def _finding(run: RecordedRun, verdict: Verdict, what: str, found: str) -> Finding:

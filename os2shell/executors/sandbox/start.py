@@ -144,8 +144,11 @@ def _spawn(image: Image, limits: Limits) -> GuestProcess:
             )
     except OSError as error:
         ours.close()
+        remedy = NO_BUBBLEWRAP
+        if identity is not None and isinstance(error, PermissionError):
+            remedy = f"this root may not become uid {identity}: map it, or be an ordinary user"
         raise SandboxUnavailable(
-            f"cannot start {words[0]} ({error.strerror})", remedy=NO_BUBBLEWRAP
+            f"cannot start {words[0]} ({error.strerror})", remedy=remedy
         ) from error
     except BaseException:
         ours.close()
