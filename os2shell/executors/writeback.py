@@ -5,10 +5,19 @@ from typing import ClassVar
 
 from ledger import Digest, Json, ObjectStore
 from os2shell.executors.capture import WorkspaceFolder
-from os2shell.executors.workspace import apply, difference, shown
+from os2shell.executors.workspace import (
+    IGNORE_NAME,
+    Change,
+    Conflict,
+    apply,
+    difference,
+    shown,
+)
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
 
+UNTOUCHABLE = frozenset({IGNORE_NAME})
+"""What no program brings back: else it could make secrets visible to the next one."""
 RECORDED_CHANGES = 200
 """How many changed paths an answer names; the trees name them all."""
 
@@ -17,7 +26,8 @@ RECORDED_CHANGES = 200
 class WriteBack:
     """Ask that the difference from ``before`` to ``after`` be made in the workspace.
 
-    The answer: ``{"changes": [[path, what]…], "changed": count, "conflicts": [[path, kept]…]}``.
+    The answer: ``{"changes": [[path, what]…], "changed": count, "notes": [sentence…]}``; the
+    notes tell of every path where the user's version was kept.
     """
 
     kind: ClassVar[str] = "workspace.write_back"
@@ -45,7 +55,8 @@ class Writer:
 
     def perform(self, effect: WriteBack, _transcript: Transcript) -> Json:
         """Write, keeping whatever the user changed meanwhile."""
-        changes = difference(effect.before, effect.after, self._objects)
+        found = difference(effect.before, effect.after, self._objects)
+        changes = [change for change in found if change.path not in UNTOUCHABLE]
         done = apply(
             self._folder.descriptor,
             changes,
@@ -58,8 +69,15 @@ class Writer:
                 [shown(change.path), str(change.what)] for change in changes[:RECORDED_CHANGES]
             ],
             "changed": len(changes),
-            "conflicts": [
-                [shown(item.path), shown(item.beside) if item.beside else item.reason]
-                for item in done.conflicts
-            ],
+            "notes": [_conflict_note(item) for item in done.conflicts]
+            + [_refusal_note(change) for change in found if change.path in UNTOUCHABLE],
         }
+
+
+def _conflict_note(conflict: Conflict) -> str:
+    kept = f"; the program's version is {shown(conflict.beside)}" if conflict.beside else ""
+    return f"{shown(conflict.path)}: {conflict.reason}; yours is kept{kept}"
+
+
+def _refusal_note(change: Change) -> str:
+    return f"{shown(change.path)}: what programs may see is not theirs to change; yours is kept"

@@ -19,7 +19,6 @@ from os2shell.replay.trace import Step, TraceWorld, steps_of
 from os2shell.replay.verdict import Divergence, ReplayImpossible, ReplayStopped, Verdict
 from os2shell.replay.window import Window
 
-
 REPEATABLE_FAILURES = frozenset({"denied", "UsageError"})
 """Causes of ``command.failed`` that follow from the trace; a full disk does not."""
 

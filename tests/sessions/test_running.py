@@ -138,6 +138,15 @@ def test_each_limit_ends_the_run_with_124_and_a_cause(
     assert os2.json("python-verify", "--json")["status"] == "ok"
 
 
+def test_a_program_cannot_make_secrets_visible_to_the_next(os2: Os2) -> None:
+    os2.write(".env", "SECRET=1")
+    ran = os2.run("python", "-c", "open('.os2ignore', 'w').write('!.env\\n'); open('x', 'w')")
+    assert "not theirs to change" in ran.errors
+    assert (os2.workspace / "x").exists()
+    assert not (os2.workspace / ".os2ignore").exists()
+    assert os2.run("python", "-c", "import os; print(os.path.exists('.env'))").text == "False\n"
+
+
 def test_a_conflicting_edit_is_kept(os2: Os2) -> None:
     os2.write("shared.txt", "old")
     code = "import sys; sys.stdin.readline(); open('shared.txt', 'w').write('program')"

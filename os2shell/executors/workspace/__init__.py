@@ -21,7 +21,7 @@ from os2shell.executors.workspace.errors import (
     WorkspaceError,
     shown,
 )
-from os2shell.executors.workspace.ignore import Ignore, read_ignore
+from os2shell.executors.workspace.ignore import IGNORE_NAME, Ignore, read_ignore
 from os2shell.executors.workspace.index import Index, load_index, save_index
 from os2shell.executors.workspace.limits import WorkspaceLimits
 from os2shell.executors.workspace.listing import Listing, list_tree, make_tree
@@ -29,6 +29,7 @@ from os2shell.executors.workspace.populate import populate
 from os2shell.executors.workspace.tree import Entry, Kind, decode_tree, encode_tree, read_tree
 
 __all__ = [
+    "IGNORE_NAME",
     "Applied",
     "CannotApply",
     "CannotCapture",

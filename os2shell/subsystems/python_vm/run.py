@@ -170,12 +170,7 @@ def _write_back(
         )
         return [], tuple(notes)
     match context.perform(WriteBack(before, Digest(after))):
-        case {"changes": changes, "conflicts": list(conflicts)}:
-            notes += [
-                f"{path} was changed in the workspace while the program ran; yours is kept, "
-                f"the program's is {kept}"
-                for path, kept in cast("list[list[str]]", conflicts)
-            ]
-            return changes, tuple(notes)
+        case {"changes": changes, "notes": list(told)}:
+            return changes, (*notes, *cast("list[str]", told))
         case _:
             raise Broken("a write-back's answer has no known form")
