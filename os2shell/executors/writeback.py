@@ -64,13 +64,14 @@ class Writer:
             self._folder.index,
             tag=effect.after.hex()[:8],
         )
+        notes: list[Json] = [_conflict_note(item) for item in done.conflicts]
+        notes += [_refusal_note(change) for change in found if change.path in UNTOUCHABLE]
         return {
             "changes": [
                 [shown(change.path), str(change.what)] for change in changes[:RECORDED_CHANGES]
             ],
             "changed": len(changes),
-            "notes": [_conflict_note(item) for item in done.conflicts]
-            + [_refusal_note(change) for change in found if change.path in UNTOUCHABLE],
+            "notes": notes,
         }
 
 
