@@ -127,6 +127,8 @@ def _essence(record: RecordView) -> Json:
             return {"command": command, **_given(arguments)}
         case {"admitted": admitted, "code": code, "cause": cause}:
             return {"of": admitted, "code": code, "cause": cause}
+        case {"name": str(name), "grants": dict(grants), "restricted_imports": _}:
+            return {"name": name, "tokens": list(grants)}
         case other:
             return other
 
