@@ -15,7 +15,7 @@ from typing import ClassVar, Self
 
 from ledger import Digest, Json, ObjectStore
 from os2shell.executors.clock import now_ns
-from os2shell.executors.sandbox import Image, Job, Sandbox, load_image
+from os2shell.executors.sandbox import Image, Job, Sandbox, Starting, load_image
 from os2shell.executors.terminal import ReadStdin
 from os2shell.executors.workspace import capture, populate, read_ignore, shown
 from os2shell.model.capability import Capability
@@ -80,8 +80,8 @@ class ImageSource:
         """``tell`` gets one line when an image must be built first."""
         self._cache = cache
         self._tell = tell
-        self._waiting: Sandbox | None = None
-        self._waiting_for: Limits | None = None
+        self._ahead: Starting | None = None
+        self._keep_ahead = False
 
     @cached_property
     def image(self) -> Image:
@@ -92,19 +92,21 @@ class ImageSource:
         """The image's digest."""
         return Digest(bytes.fromhex(self.image.digest))
 
-    def start_ahead(self, limits: Limits) -> None:
-        """Start a sandbox now for the next run, which will then find it waiting."""
-        if self._waiting is None:
-            self._waiting = Sandbox.start(self.image, limits)
-            self._waiting_for = limits
+    def start_ahead(self, limits: Limits, *, always: bool = False) -> None:
+        """Start a sandbox for the next run, which then finds it waiting.
+
+        ``always`` starts one more whenever one is taken: for who has many runs before them.
+        """
+        self._keep_ahead = self._keep_ahead or always
+        if self._ahead is None:
+            self._ahead = Starting(self.image, limits)
 
     def take_sandbox(self, limits: Limits, layers: tuple[str, ...]) -> Sandbox:
         """A started sandbox for one run; raises ``CannotStart`` where a layer is missing."""
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None and self._waiting_for != limits:
-            waiting.close()
-            waiting = None
-        sandbox = waiting or Sandbox.start(self.image, limits)
+        if self._ahead is not None and self._ahead.limits != limits:
+            self._discard()
+        ahead, self._ahead = self._ahead, None
+        sandbox = (ahead or Starting(self.image, limits)).ready()
         missing = sorted(set(layers) - set(sandbox.layers))
         if missing:
             sandbox.close()
@@ -113,13 +115,19 @@ class ImageSource:
                 expected="every isolation layer that the manifest requires",
                 remedy="`os2 doctor` tells what it gives",
             )
+        if self._keep_ahead:
+            self.start_ahead(limits)
         return sandbox
 
     def close(self) -> None:
-        """Let a waiting sandbox go."""
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            waiting.close()
+        """Let a sandbox that waits go."""
+        self._keep_ahead = False
+        self._discard()
+
+    def _discard(self) -> None:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.close()
 
 
 class GuestRunner:

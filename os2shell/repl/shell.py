@@ -15,6 +15,7 @@ from ledger import LedgerError
 from os2shell.kernel.dispatch import End, Request
 from os2shell.kernel.engine import Engine
 from os2shell.kernel.invocation import Identity
+from os2shell.model.capability import Capability
 from os2shell.model.command import Catalogue, Outcome, Recording
 from os2shell.model.errors import Os2Error, UsageError, from_ledger
 from os2shell.repl.display import TerminalDisplay, escape, say
@@ -38,8 +39,8 @@ class House(Protocol):
         """Run a command that appends nothing."""
         ...
 
-    def warm(self) -> None:
-        """Make ready what the next command will want."""
+    def warm(self, *, always: bool = False) -> None:
+        """Start a sandbox ahead of the next run; with ``always``, ahead of every one."""
         ...
 
     def report_defect(self, error: BaseException) -> str:
@@ -69,8 +70,8 @@ class Shell:
         return code or self._follow(outcome)
 
     def warm(self) -> None:
-        """Make ready for the next command, while somebody types it."""
-        self._house.warm()
+        """Make ready for the commands to come, while somebody types them."""
+        self._house.warm(always=True)
 
     def close(self) -> None:
         """Give the session up; the next command would open another."""
@@ -82,6 +83,8 @@ class Shell:
     def _follow(self, script: Outcome) -> int:
         """Run what ``script`` proposes, in order; the first bad exit code."""
         first_bad = 0
+        if any(Capability.PROCESS_SPAWN in self._needs(words) for words in script.follow):
+            self.warm()
         for words in script.follow:
             say(f"> {shlex.join(words)}")
             _, code = self._run_one(words)
@@ -89,6 +92,12 @@ class Shell:
             if code and not script.keep_going:
                 break
         return first_bad
+
+    def _needs(self, words: Sequence[str]) -> frozenset[Capability]:
+        try:
+            return self.commands.find(words[0]).needs
+        except Os2Error:
+            return frozenset()  # it is reported when its turn comes
 
     def _run_one(self, words: Sequence[str]) -> tuple[Outcome | None, int]:
         try:
@@ -120,6 +129,8 @@ class Shell:
             if recording is Recording.LOOK or fresh_audit:
                 return self._house.look(request, display)
             try:
+                if Capability.PROCESS_SPAWN in request.command.needs:
+                    self._house.warm()  # the sandbox boots while the ledger is opened
                 engine = self._open()
             except Os2Error as error:
                 if recording is Recording.AUDIT:

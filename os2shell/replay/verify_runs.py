@@ -82,6 +82,7 @@ class Means:
     pure: Callable[[ObjectStore], World]
     image: Callable[[], Digest]
     present_tree: Callable[[ObjectStore], Digest]
+    expect_many: Callable[[], None]
 
 
 class RunVerifier:
@@ -102,6 +103,8 @@ class RunVerifier:
         if effect.against_workspace:
             every = tuple(recorded_runs(source.records(), State(means.folds)))
             present = Present(means.present_tree(objects), written_by(every, objects))
+        if len(runs) > 1:
+            means.expect_many()
         rows: list[Json] = []
         for run in runs:
             found = _replay(run, present, workshop)

@@ -84,10 +84,10 @@ class House:
         objects = self._objects_for_looking()
         return look(request, state, self._world(objects), display, objects)
 
-    def warm(self) -> None:
-        """Start a sandbox ahead, for the shell at a prompt."""
+    def warm(self, *, always: bool = False) -> None:
+        """Start a sandbox ahead; no guest code runs before a command was admitted."""
         try:
-            self.images.start_ahead(self.manifest.limits)
+            self.images.start_ahead(self.manifest.limits, always=always)
         except Os2Error:
             return  # the run that needs it will say why it cannot be had
 

@@ -83,4 +83,5 @@ def _means(parts: Parts) -> Means:
         pure=lambda made: LiveWorld({RunGuest: GuestRunner(made, parts.images).perform}),
         image=parts.images.digest,
         present_tree=present_tree,
+        expect_many=lambda: parts.images.start_ahead(parts.manifest.limits, always=True),
     )

@@ -16,7 +16,7 @@ from os2shell.executors.sandbox.errors import (
 from os2shell.executors.sandbox.image import Image, load_image
 from os2shell.executors.sandbox.job import GuestExit, GuestIo, Job, Stream, Usage
 from os2shell.executors.sandbox.layers import REQUIRED as REQUIRED_LAYERS
-from os2shell.executors.sandbox.start import Sandbox
+from os2shell.executors.sandbox.start import Sandbox, Starting
 from os2shell.executors.sandbox.supervise import WaitingIo
 from os2shell.model.guest import EntryKind, Limits, Tier
 
@@ -35,6 +35,7 @@ __all__ = [
     "Sandbox",
     "SandboxError",
     "SandboxUnavailable",
+    "Starting",
     "Stream",
     "Tier",
     "Usage",

@@ -57,16 +57,9 @@ class Sandbox:
         self._supervisor: Supervisor | None = None
 
     @classmethod
-    def start(cls, image: Image, limits: Limits) -> Self:
+    def start(cls, image: Image, limits: Limits) -> "Sandbox":
         """Start the guest's boot and verify its isolation. Raises ``SandboxUnavailable``."""
-        process = _spawn(image, limits)
-        try:
-            personality = _hello(process)
-            layers = isolation.verified(process.guest_pid, limits, personality)
-        except BaseException:
-            process.close()
-            raise
-        return cls(image, limits, process, layers)
+        return Starting(image, limits).ready()
 
     @property
     def workspace_fd(self) -> int:
@@ -112,6 +105,31 @@ class Sandbox:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class Starting:
+    """A guest whose boot is on its way; what waits for it may do something else meanwhile."""
+
+    def __init__(self, image: Image, limits: Limits) -> None:
+        """Spawn it. Raises ``SandboxUnavailable``."""
+        self.limits = limits
+        self._image = image
+        self._process = _spawn(image, limits)
+
+    def ready(self) -> Sandbox:
+        """Wait for the boot and verify its isolation; once. Raises ``SandboxUnavailable``."""
+        process = self._process
+        try:
+            personality = _hello(process)
+            layers = isolation.verified(process.guest_pid, self.limits, personality)
+        except BaseException:
+            process.close()
+            raise
+        return Sandbox(self._image, self.limits, process, layers)
+
+    def close(self) -> None:
+        """Give it up."""
+        self._process.close()
 
 
 def _spawn(image: Image, limits: Limits) -> GuestProcess:
