@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 JOBS   ?= $(shell nproc)
 
-.PHONY: demo test test-quick check format bench bench-quick clean
+.PHONY: demo test test-quick coverage check format bench bench-quick clean
 
 demo: $(READY)           ## a real program: run in the sandbox, recorded, verified, tampered with
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
@@ -14,6 +14,9 @@ test: $(READY)           ## the whole suite
 
 test-quick: $(READY)     ## without the long ones
 	@$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow"
+
+coverage: $(READY)       ## the whole suite under branch coverage; fails below 90 %
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal --cov --cov-report=term:skip-covered
 
 check: $(READY)          ## lint, format, types, floors, dead code, docstrings, architecture
 	@$(BIN)/ruff check .

@@ -25,7 +25,11 @@ class Os2:
     env: dict[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
-        kept = {key: os.environ[key] for key in ("PATH", "OS2_IMAGES") if key in os.environ}
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if key in {"PATH", "OS2_IMAGES"} or key.startswith("COVERAGE_")
+        }
         own = {
             "HOME": str(self.home),
             "XDG_CACHE_HOME": str(ROOT_CACHE),

@@ -37,19 +37,34 @@ class SessionLock:
         """Hold ``session``; None if another process already does."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = folder / f"{session}.lock"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        while True:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                return None
+            if _names(path, descriptor):
+                return cls(path, descriptor)
+            # Its last holder removed it between our open and our lock: this file has no name, so
+            # nobody else would see that we hold it.
             os.close(descriptor)
-            return None
-        return cls(path, descriptor)
 
     def release(self) -> None:
         """Give the session up; the file goes first, so nobody finds an unheld one."""
         with suppress(FileNotFoundError):
             self._path.unlink()
         os.close(self._descriptor)
+
+
+def _names(path: Path, descriptor: int) -> bool:
+    """Whether ``path`` still is the file that ``descriptor`` holds."""
+    try:
+        named = path.stat()
+    except FileNotFoundError:
+        return False
+    held = os.fstat(descriptor)
+    return (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)
 
 
 @contextmanager
