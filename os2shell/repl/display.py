@@ -59,6 +59,16 @@ class TerminalDisplay:
             self._closed.add(stream)
 
 
+def write_data(text: str) -> None:
+    """Write a command's own output to stdout, ending in a newline."""
+    text = escape(text) if sys.stdout.isatty() else text
+    try:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # `os2 ledger log | head`: nobody reads on, and that is no error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), DESCRIPTORS[Stream.STDOUT])
+
+
 def say(text: str) -> None:
     """Write a message to stderr, as one safe line."""
     sys.stderr.write("os2: " + escape(text).replace("\n", " ") + "\n")

@@ -7,7 +7,6 @@ with the reason, audits run unrecorded and say so.
 """
 
 import shlex
-import sys
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -18,7 +17,7 @@ from os2shell.kernel.invocation import Identity
 from os2shell.model.capability import Capability
 from os2shell.model.command import Catalogue, Outcome, Recording
 from os2shell.model.errors import Os2Error, UsageError, from_ledger
-from os2shell.repl.display import TerminalDisplay, escape, say
+from os2shell.repl.display import TerminalDisplay, say, write_data
 
 INTERNAL = 3
 INTERRUPTED = 130
@@ -151,9 +150,7 @@ class Shell:
         if outcome is None:
             return self._show_failure(end)
         if outcome.text:
-            text = escape(outcome.text) if sys.stdout.isatty() else outcome.text
-            sys.stdout.write(text if text.endswith("\n") else text + "\n")
-            sys.stdout.flush()
+            write_data(outcome.text)
         for note in outcome.notes:
             say(note)
         return outcome.code

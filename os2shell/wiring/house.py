@@ -56,6 +56,7 @@ class House:
         self.folder = WorkspaceFolder(settings.workspace, settings.cache)
         self.images = ImageSource(settings.images, say)
         self._ledger: TokenSignatureLedger | None = None
+        self._reader: TokenSignatureLedger | None = None
         self.identity = Identity(settings.actor, LOCAL)
 
     def has_ledger(self) -> bool:
@@ -94,9 +95,10 @@ class House:
     def close(self) -> None:
         """Let go of the ledger and of a sandbox that waits."""
         self.images.close()
-        if self._ledger is not None:
-            self._ledger.close()
-            self._ledger = None
+        for ledger in (self._ledger, self._reader):
+            if ledger is not None:
+                ledger.close()
+        self._ledger = self._reader = None
 
     def report_defect(self, error: BaseException) -> str:
         """Keep the traceback for its maintainers, out of the user's sight."""
@@ -129,7 +131,7 @@ class House:
         settings.ledger.mkdir(parents=True, exist_ok=True)
         with locked_folder(settings.state):
             try:
-                signer = self._keys.signer(self._open_for_reading().origin)
+                signer = self._keys.signer(self._origin())
             except NothingToVerify:
                 signer = self._keys.create(settings.node)
                 (settings.state / ".gitignore").write_text("*\n", "ascii")
@@ -142,15 +144,25 @@ class House:
                 author=Author(BOOT_SESSION, self.identity.actor, str(self.identity.token)),
             )
 
-    def _open_for_reading(self) -> TokenSignatureLedger:
+    def _origin(self) -> str:
+        """The name of the workspace's ledger; raises ``NothingToVerify`` where there is none."""
         try:
-            return TokenSignatureLedger.read_only(self.settings.ledger)
+            with TokenSignatureLedger.read_only(self.settings.ledger) as ledger:
+                return ledger.origin
         except LedgerError as error:
             raise from_ledger(error) from None
 
     def reading(self) -> TokenSignatureLedger:
-        """The ledger that is open for writing, else one opened for reading."""
-        return self._ledger or self._open_for_reading()
+        """The ledger that is open for writing, else one opened for reading; up to date."""
+        try:
+            if self._ledger is None and self._reader is None:
+                self._reader = TokenSignatureLedger.read_only(self.settings.ledger)
+            ledger = self._ledger or self._reader
+            assert ledger is not None
+            ledger.refresh()
+        except LedgerError as error:
+            raise from_ledger(error) from None
+        return ledger
 
     def _objects_for_looking(self) -> ObjectStore:
         folder = self.settings.ledger / "objects"
@@ -159,7 +171,7 @@ class House:
 
     def trusted_key(self) -> PublicKey | None:
         """The key this user trusts for the ledger, if any."""
-        return self._keys.trusted(self._open_for_reading().origin)
+        return self._keys.trusted(self._origin())
 
     def _world(self, objects: ObjectStore) -> LiveWorld:
         """What a run needs at once; everything else is loaded when it is first asked for."""
