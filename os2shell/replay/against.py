@@ -73,9 +73,9 @@ def replay_against(run: RecordedRun, present: Present, workshop: Workshop) -> Ag
     before, _ = _trees(found)
     tree = _substitute(before, present, workshop.objects)
     inputs = difference(before, tree, workshop.objects)
-    if not inputs:
+    if not inputs or _image(found) != workshop.image():
         finding = replay_run(run, workshop)
-        return AgainstFinding(finding, (), same=finding.verdict is Verdict.IDENTICAL)
+        return AgainstFinding(finding, inputs, same=finding.verdict is Verdict.IDENTICAL)
     divergence = _perform(run, found, tree, workshop)
     finding = Finding(run, Verdict.INPUT_CHANGED, divergence)
     return AgainstFinding(finding, inputs, same=divergence is None)
@@ -131,6 +131,11 @@ class _Answers:
 
 def _run_step(steps: tuple[Step, ...]) -> Step | None:
     return next((step for step in steps if step.kind == RunGuest.kind), None)
+
+
+def _image(step: Step) -> Json:
+    answer = cast("Mapping[str, Mapping[str, Json]]", step.answer)
+    return answer["achieved"]["image"]
 
 
 def _trees(step: Step) -> tuple[Digest, Digest]:

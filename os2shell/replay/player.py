@@ -61,8 +61,12 @@ def replay_run(run: RecordedRun, workshop: Workshop) -> Finding:
 
 
 def trace_of(run: RecordedRun, objects: ObjectStore) -> tuple[Step, ...]:
-    """The recorded steps of ``run``; ``Broken`` or ``LedgerError`` where they do not hold."""
-    return steps_of(decode(fetch(objects, run.ended.attributes["trace"])))
+    """The recorded steps of ``run``; ``Broken`` or ``LedgerError`` where they do not hold.
+
+    A shell that died left no trace to replay, only what its spool held.
+    """
+    trace = run.ended.attributes.get("trace")
+    return () if trace is None else steps_of(decode(fetch(objects, trace)))
 
 
 def _replay(run: RecordedRun, workshop: Workshop) -> Finding:
