@@ -9,7 +9,7 @@ from os2shell.executors.evidence import Exported, ExportEvidence
 from os2shell.model.capability import Capability
 from os2shell.model.command import Command, Context, Outcome
 from os2shell.model.errors import UsageError
-from os2shell.model.plain import from_json
+from os2shell.model.plain import from_json, to_json
 
 USAGE = "export SESSION|last -o FILE.os2z"
 
@@ -33,7 +33,7 @@ class LedgerExported:
 
     def body(self) -> Json:
         """The canonical content."""
-        return {"session": self.session, "digest": self.digest, "records": self.records}
+        return to_json(self)
 
 
 def parse(words: Sequence[str]) -> Args:

@@ -10,7 +10,7 @@ from os2shell.executors.audit import Audit, AuditLedger
 from os2shell.model.capability import Capability
 from os2shell.model.command import Command, Context, Outcome, Recording
 from os2shell.model.errors import UsageError
-from os2shell.model.plain import all_from_json, from_json
+from os2shell.model.plain import all_from_json, from_json, to_json
 from os2shell.model.shown import jsonable
 from os2shell.replay.refold import Refold, Refolded
 from os2shell.replay.report import (
@@ -49,7 +49,7 @@ class ReplayVerified:
 
     def body(self) -> Json:
         """The canonical content."""
-        return {"status": self.status, "size": self.size, "counts": self.counts}
+        return to_json(self)
 
 
 def parse(words: Sequence[str]) -> Args:

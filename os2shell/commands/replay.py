@@ -8,7 +8,7 @@ from ledger import Json
 from os2shell.model.capability import Capability
 from os2shell.model.command import Command, Context, Outcome, Recording
 from os2shell.model.errors import NothingToVerify, UsageError
-from os2shell.model.plain import all_from_json
+from os2shell.model.plain import all_from_json, to_json
 from os2shell.replay.report import run_text
 from os2shell.replay.verdict import RunVerdict
 from os2shell.replay.verify_runs import VerifyRuns
@@ -35,7 +35,7 @@ class SessionReplayed:
 
     def body(self) -> Json:
         """The canonical content."""
-        return {"session": self.session, "runs": self.runs, "identical": self.identical}
+        return to_json(self)
 
 
 def parse(words: Sequence[str]) -> Args:

@@ -73,7 +73,7 @@ class AuditLedger:
 
     def body(self) -> Json:
         """The evidence file, or None for the workspace's ledger; and whether objects count."""
-        return {"bundle": self.bundle, "objects": self.objects}
+        return to_json(self)
 
     def scope(self) -> str:
         """The whole ledger."""

@@ -27,6 +27,7 @@ from os2shell.executors.workspace import (
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
 from os2shell.model.errors import CannotStart
+from os2shell.model.plain import to_json
 
 INDEX_FILE = "workspace.index"
 
@@ -46,7 +47,7 @@ class CaptureWorkspace:
 
     def body(self) -> Json:
         """The file that was asked for."""
-        return {"wanted": self.wanted}
+        return to_json(self)
 
     def scope(self) -> str:
         """The whole workspace."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 from ledger import Json
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
+from os2shell.model.plain import to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class DrawEntropy:
 
     def body(self) -> Json:
         """How many bytes."""
-        return {"size": self.size}
+        return to_json(self)
 
     def scope(self) -> str:
         """There is one source."""

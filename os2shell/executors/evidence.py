@@ -55,7 +55,7 @@ class ExportEvidence:
 
     def body(self) -> Json:
         """The selection and the file."""
-        return {"session": self.session, "output": self.output}
+        return to_json(self)
 
     def scope(self) -> str:
         """The whole ledger."""

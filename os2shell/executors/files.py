@@ -8,6 +8,7 @@ from ledger import Json
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
 from os2shell.model.errors import UsageError
+from os2shell.model.plain import to_json
 
 FILE_LIMIT_BYTES = 1 << 20
 
@@ -23,7 +24,7 @@ class ReadFile:
 
     def body(self) -> Json:
         """The path as it was named."""
-        return {"path": self.path}
+        return to_json(self)
 
     def scope(self) -> str:
         """The path as grants name it."""

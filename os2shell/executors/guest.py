@@ -23,6 +23,7 @@ from os2shell.model.content import INLINE_BYTES, keep
 from os2shell.model.effect import Determinism, Stream, Transcript
 from os2shell.model.errors import CannotStart
 from os2shell.model.guest import EntryKind, Limits, Tier
+from os2shell.model.plain import to_json
 
 KEPT_IN_MEMORY_BYTES = 1 << 20
 
@@ -53,20 +54,7 @@ class RunGuest:
 
     def body(self) -> Json:
         """Everything that decides the result."""
-        return {
-            "program": self.program,
-            "tier": str(self.tier),
-            "entry": str(self.entry),
-            "target": self.target,
-            "arguments": list(self.arguments),
-            "tree": self.tree,
-            "seed": self.seed,
-            "clock_start_ns": self.clock_start_ns,
-            "limits": self.limits.body(),
-            "imports": list(self.imports),
-            "layers": list(self.layers),
-            "raw": self.raw,
-        }
+        return to_json(self)
 
     def scope(self) -> str:
         """The program's name, as grants of ``process.spawn`` list it."""

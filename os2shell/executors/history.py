@@ -44,13 +44,7 @@ class ReadHistory:
 
     def body(self) -> Json:
         """The selection."""
-        return {
-            "start": self.start,
-            "stop": self.stop,
-            "session": self.session,
-            "of_kind": self.of_kind,
-            "newest": self.newest,
-        }
+        return to_json(self)
 
     def scope(self) -> str:
         """The whole ledger."""

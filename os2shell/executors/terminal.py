@@ -10,6 +10,7 @@ from typing import ClassVar
 from ledger import Json
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
+from os2shell.model.plain import to_json
 
 STDIN = 0
 READ_LIMIT_BYTES = 32 * 1024
@@ -27,7 +28,7 @@ class ReadStdin:
 
     def body(self) -> Json:
         """How many bytes at most."""
-        return {"size": self.size}
+        return to_json(self)
 
     def scope(self) -> str:
         """There is one standard input."""

@@ -15,6 +15,7 @@ from os2shell.executors.workspace import (
 )
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
+from os2shell.model.plain import to_json
 
 UNTOUCHABLE = frozenset({IGNORE_NAME})
 """What no program brings back: else it could make secrets visible to the next one."""
@@ -38,7 +39,7 @@ class WriteBack:
 
     def body(self) -> Json:
         """Both trees."""
-        return {"before": self.before, "after": self.after}
+        return to_json(self)
 
     def scope(self) -> str:
         """The whole workspace; single paths are covered by it."""

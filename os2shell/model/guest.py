@@ -1,9 +1,7 @@
 """What a run of guest code is: its tier, its entry point, and its limits."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
-
-from ledger import Json
 
 
 class Tier(StrEnum):
@@ -33,7 +31,3 @@ class Limits:
     workspace_bytes: int
     files: int
     processes: int
-
-    def body(self) -> dict[str, Json]:
-        """The canonical content."""
-        return dict(asdict(self))

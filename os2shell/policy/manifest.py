@@ -16,6 +16,7 @@ from ledger import Digest, Json, digest, encode
 from os2shell.model.capability import Capability, TokenId
 from os2shell.model.errors import ManifestError
 from os2shell.model.guest import Limits
+from os2shell.model.plain import from_json, to_json
 
 Grants = Mapping[TokenId, Mapping[Capability, tuple[str, ...]]]
 
@@ -72,7 +73,7 @@ class Manifest:
                 str(token): {str(name): list(scope) for name, scope in held.items()}
                 for token, held in self.grants.items()
             },
-            "limits": self.limits.body(),
+            "limits": to_json(self.limits),
             "required_layers": list(self.required_layers),
             "restricted_imports": list(self.restricted_imports),
         }
@@ -121,7 +122,7 @@ def from_body(body: Json) -> Manifest:
                     }
                     for token, held in grants.items()
                 },
-                limits=Limits(**{key: int(str(value)) for key, value in limits.items()}),
+                limits=from_json(Limits, limits),
                 required_layers=tuple(str(layer) for layer in layers),
                 restricted_imports=tuple(str(item) for item in imports),
             )

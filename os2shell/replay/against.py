@@ -16,7 +16,7 @@ from os2shell.executors.guest import RunGuest
 from os2shell.executors.workspace import Change, Entry, difference, list_tree, make_tree, shown
 from os2shell.kernel.invocation import Dark, Invocation
 from os2shell.model.capability import TokenId
-from os2shell.model.guest import EntryKind, Limits, Tier
+from os2shell.model.plain import from_json
 from os2shell.replay.compare import compare_text
 from os2shell.replay.player import Finding, Workshop, replay_run, trace_of
 from os2shell.replay.runs import RecordedRun
@@ -94,7 +94,7 @@ def _substitute(recorded: Digest, present: Present, objects: ObjectStore) -> Dig
 
 def _perform(run: RecordedRun, step: Step, tree: Digest, workshop: Workshop) -> Divergence | None:
     """Run the recorded question on ``tree``; the first difference of its result, or None."""
-    effect = replace(_effect(cast("dict[str, Json]", step.question)), tree=tree)
+    effect = replace(from_json(RunGuest, step.question), tree=tree)
     command = workshop.commands.find(run.command)
     world = _Answers(step.nested)
     invocation = Invocation(command, TokenId(run.admitted.token), run.state, world, Dark())
@@ -152,24 +152,6 @@ def _writes(before: Digest, after: Digest, objects: ObjectStore) -> dict[bytes, 
         change.path: change.after.digest if change.after else None
         for change in difference(before, after, objects)
     }
-
-
-def _effect(question: dict[str, Json]) -> RunGuest:
-    limits = cast("dict[str, int]", question["limits"])
-    return RunGuest(
-        program=str(question["program"]),
-        tier=Tier(str(question["tier"])),
-        entry=EntryKind(str(question["entry"])),
-        target=str(question["target"]),
-        arguments=tuple(cast("list[str]", question["arguments"])),
-        tree=Digest(cast("bytes", question["tree"])),
-        seed=cast("bytes", question["seed"]),
-        clock_start_ns=cast("int", question["clock_start_ns"]),
-        limits=Limits(**limits),
-        imports=tuple(cast("list[str]", question["imports"])),
-        layers=tuple(cast("list[str]", question["layers"])),
-        raw=bool(question["raw"]),
-    )
 
 
 def _divergence(what: str, expected: str, got: str) -> Divergence:

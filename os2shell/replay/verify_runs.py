@@ -45,13 +45,7 @@ class VerifyRuns:
 
     def body(self) -> Json:
         """The selection."""
-        return {
-            "limit": self.limit,
-            "session": self.session,
-            "bundle": self.bundle,
-            "against_workspace": self.against_workspace,
-            "stop_early": self.stop_early,
-        }
+        return to_json(self)
 
     def scope(self) -> str:
         """Each run's own program was granted when it was recorded; replay writes nothing."""

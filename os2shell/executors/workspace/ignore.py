@@ -44,6 +44,9 @@ DEFAULTS = (
 ALWAYS = (b"/.os2/", b".os2-apply-*/")
 """The shell's own state and its staging folders; nothing brings them back."""
 
+REPEATED = re.compile(rb"(?:(?<=/)|\A)\*\*(?:/\*\*(?=/|\Z))+")
+"""``**`` after ``**``: any number of any number of folders is any number of folders."""
+
 WILD = re.compile(rb"[*?\[\\]")
 
 
@@ -161,6 +164,7 @@ def _rule(number: int, line: bytes) -> Rule | None:
     pattern = pattern.rstrip(b"/") if folders_only else pattern
     anchored = b"/" in pattern
     pattern = pattern.removeprefix(b"/")
+    pattern = REPEATED.sub(b"**", pattern)
     expression = _expression(pattern)
     if expression is None or not pattern or b"\0" in pattern:
         raise IgnoreInvalid(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ledger import Json
+from os2shell.model.plain import to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,7 @@ class SandboxCreated:
 
     def body(self) -> Json:
         """The canonical content."""
-        return {
-            "tier": self.tier,
-            "image": self.image,
-            "interpreter": self.interpreter,
-            "layers": list(self.layers),
-        }
+        return to_json(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +36,7 @@ class Started:
 
     def body(self) -> Json:
         """The canonical content."""
-        return {
-            "entry": self.entry,
-            "target": self.target,
-            "arguments": list(self.arguments),
-            "tree": self.tree,
-            "seed": self.seed,
-            "clock_start_ns": self.clock_start_ns,
-        }
+        return to_json(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +49,7 @@ class Streamed:
 
     def body(self) -> Json:
         """The canonical content."""
-        return {"stream": self.stream, "content": self.content}
+        return to_json(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +64,7 @@ class Completed:
 
     def body(self) -> Json:
         """The canonical content; ``changes`` are ``[path, what]`` rows, cut at a named limit."""
-        return {
-            "code": self.code,
-            "cause": self.cause,
-            "tree": self.tree,
-            "changes": self.changes,
-        }
+        return to_json(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +76,7 @@ class SandboxReleased:
 
     def body(self) -> Json:
         """The canonical content."""
-        return {"usage": self.usage}
+        return to_json(self)
 
 
 EVENTS = (SandboxCreated, Started, Streamed, Completed, SandboxReleased)
