@@ -71,7 +71,7 @@ def trace_of(run: RecordedRun, objects: ObjectStore) -> tuple[Step, ...]:
 
 def _replay(run: RecordedRun, workshop: Workshop) -> Finding:
     ended_by_machine = _ended_by_machine(run)
-    if ended_by_machine:
+    if ended_by_machine is not None:
         return _finding(run, Verdict.RECORDED_ONLY, "a run without an end", ended_by_machine)
     command = workshop.commands.find(run.command)
     world = TraceWorld(

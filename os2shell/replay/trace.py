@@ -4,13 +4,14 @@ Matching is strict: the next step must be the very question that was recorded, i
 different question, a missing one and a superfluous one each end the replay at once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
 from ledger import Digest, Json, LedgerError, ObjectStore, encode
 from os2shell.model.effect import Determinism, Effect, Transcript, World
-from os2shell.model.errors import Broken, CannotStart
+from os2shell.model.errors import Broken, Unreadable
 from os2shell.replay.compare import compare_results, shown
 from os2shell.replay.verdict import Divergence, ReplayImpossible, ReplayStopped, Verdict
 
@@ -30,13 +31,18 @@ class Step:
     @classmethod
     def of(cls, body: Json) -> "Step":
         """Read a recorded step."""
-        kind, question, answer, nested = cast("list[Json]", body)
-        return cls(str(kind), question, answer, steps_of(nested))
+        match body:
+            case [str(kind), question, answer, nested]:
+                return cls(kind, question, answer, steps_of(nested))
+            case _:
+                raise Unreadable("a recorded step has no known form")
 
 
 def steps_of(body: Json) -> tuple[Step, ...]:
-    """Read a recorded list of steps."""
-    return tuple(Step.of(item) for item in cast("list[Json]", body))
+    """Read a recorded list of steps; raises ``Unreadable``."""
+    if not isinstance(body, list):
+        raise Unreadable("a recorded trace has no known form")
+    return tuple(Step.of(item) for item in body)
 
 
 class TraceWorld:
@@ -124,10 +130,8 @@ class TraceWorld:
             )
 
     def _performed(self, effect: Effect, transcript: Transcript) -> dict[str, dict[str, Json]]:
-        try:
+        with _machine_failures():
             answer = cast("dict[str, dict[str, Json]]", self._pure.perform(effect, transcript))
-        except (CannotStart, KeyboardInterrupt) as error:
-            raise ReplayImpossible(error) from error
         if answer["result"]["cause"] == "interrupted":
             raise ReplayImpossible(KeyboardInterrupt())
         return answer
@@ -145,7 +149,8 @@ class TraceWorld:
             )
 
     def _same_image(self, kind: str, recorded: bytes) -> None:
-        present = self._image()
+        with _machine_failures():
+            present = self._image()
         if present != recorded:
             self._stop(
                 kind,
@@ -169,3 +174,14 @@ class TraceWorld:
         raise ReplayStopped(
             verdict, Divergence(self._matched, kind, what, expected, got, self._last, cause)
         )
+
+
+@contextmanager
+def _machine_failures() -> Iterator[None]:
+    """Let everything but what speaks of the recording pass the engine as the machine's failure."""
+    try:
+        yield
+    except (Broken, LedgerError):
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        raise ReplayImpossible(error) from error

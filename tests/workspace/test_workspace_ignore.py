@@ -21,6 +21,8 @@ from os2shell.executors.workspace import Ignore, IgnoreInvalid, read_ignore
         ("a/*.txt", ["a/b.txt"], ["b/a/b.txt", "a/c/b.txt"]),
         ("**/tmp", ["tmp", "a/tmp", "a/b/tmp/c"], ["tmps"]),
         ("a/**/z", ["a/z", "a/b/z", "a/b/c/z"], ["z", "b/a/z"]),
+        ("**/**/q", ["q", "a/q", "a/b/q"], ["qq"]),
+        ("a/**/**", ["a/x", "a/x/y"], ["a", "b/a/x"]),
         ("data/**", ["data/x", "data/x/y"], ["data", "a/data/x"]),
         ("file?.py", ["file1.py"], ["file.py", "file10.py"]),
         ("[a-c]x", ["ax", "cx"], ["dx", "-x"]),

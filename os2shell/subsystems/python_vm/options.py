@@ -9,6 +9,7 @@ from os2shell.model.guest import EntryKind
 
 SECOND_NS = 1_000_000_000
 SEED_LIMIT = 1 << 64
+CLOCK_LIMIT_NS = 7_258_118_400 * SECOND_NS  # 2200-01-01; a guest may sleep on from there
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ def _value(flag: str, rest: list[str], usage: str) -> str:
 
 
 def _seed(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) >= SEED_LIMIT:
+    plain = text.isascii() and text.isdigit() and len(text) <= len(str(SEED_LIMIT))
+    if not plain or int(text) >= SEED_LIMIT:
         raise UsageError(f"--seed {text!r}", expected="a whole number from 0 to 2**64 - 1")
     return int(text)
 
@@ -83,7 +85,7 @@ def _clock(world: RunOptions, text: str) -> RunOptions:
         instant = instant.replace(tzinfo=UTC)
     elapsed = instant - datetime(1970, 1, 1, tzinfo=UTC)
     whole_seconds = elapsed.days * 86_400 + elapsed.seconds
-    if whole_seconds < 0:
-        raise UsageError(f"--clock {text!r}", expected="an instant from 1970 on")
     nanoseconds = whole_seconds * SECOND_NS + elapsed.microseconds * 1000
+    if not 0 <= nanoseconds < CLOCK_LIMIT_NS:
+        raise UsageError(f"--clock {text!r}", expected="an instant from 1970 on, before 2200")
     return replace(world, clock_ns=nanoseconds, clock_now=False)
