@@ -1,10 +1,12 @@
 """The engine: intent first, then the end; whatever happens, it is on record."""
 
 import errno
+import shutil
+from pathlib import Path
 
 import pytest
 
-from ledger import DamagedError, DurabilityError, decode
+from ledger import BodyTooLarge, DamagedError, DurabilityError, decode
 from os2shell.kernel.intents import ADMITTED, DENIED, FAILED, FINISHED, INTENTS, SESSION_OPENED
 from os2shell.model.capability import Capability
 from os2shell.model.command import Context, Outcome, Recording
@@ -168,6 +170,27 @@ def test_every_failure_ends_on_record(
     assert engine.state.view(INTENTS) == {}
     submit(engine, command(looking), "goes on")
     assert kinds(ledger)[-1] == FINISHED
+
+
+@pytest.mark.xfail(raises=BodyTooLarge, reason="events ride inline, whatever their size")
+def test_an_end_with_large_events_is_recorded(ledger: CountedLedger) -> None:
+    """A deed that was done must end on record; its admission alone says too little."""
+
+    def run(words: Words, context: Context) -> Outcome:
+        return Outcome(events=(Noted(words.text * 3),))
+
+    engine = engine_on(ledger)
+    submit(engine, command(run, emits=(Noted,)), "long " * 5000)
+    assert engine.state.view(INTENTS) == {}
+
+
+@pytest.mark.xfail(raises=FileNotFoundError, reason="the spool is opened outside every guard")
+def test_a_spool_that_cannot_be_had_ends_on_record(ledger: CountedLedger, tmp_path: Path) -> None:
+    engine = engine_on(ledger, spool=tmp_path / "spool")
+    submit(engine, command(looking))
+    shutil.rmtree(tmp_path / "spool")
+    submit(engine, command(looking))
+    assert engine.state.view(INTENTS) == {}
 
 
 def test_a_look_leaves_no_record_and_is_checked_all_the_same(ledger: CountedLedger) -> None:

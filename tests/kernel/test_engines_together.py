@@ -86,9 +86,6 @@ def test_a_revocation_on_disk_is_honoured_by_the_other_shell(tmp_path: Path) -> 
             submit(left, command(looking))
 
 
-@pytest.mark.xfail(
-    strict=False, reason="a lock can be held on a file that its last holder has just unlinked"
-)
 def test_a_session_lock_is_the_file_that_others_see(tmp_path: Path) -> None:
     """Whoever holds a lock must hold the file that lies there, or recovery takes it for dead."""
     turns = 400

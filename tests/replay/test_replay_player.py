@@ -256,7 +256,7 @@ def test_a_superfluous_question_in_the_record() -> None:
     extra = recording.steps[-1]
     finding = play(recording.rewritten(lambda steps: steps.append(extra)), WRITER)
     assert finding.verdict is Verdict.DIVERGED
-    assert told(finding).what == "record 3, trace"
+    assert told(finding).what in {"record 3, trace", "a recorded question was not asked"}
 
 
 def test_an_answer_that_was_altered_shows_in_what_follows() -> None:
@@ -294,7 +294,6 @@ def test_an_interrupted_replay_is_no_divergence() -> None:
         play(record(), Program(cause="interrupted", code=130))
 
 
-@pytest.mark.xfail(reason="the image is asked for outside the guard of ReplayImpossible")
 @pytest.mark.parametrize("error", [CannotStart("no image"), KeyboardInterrupt()], ids=repr)
 def test_an_image_that_cannot_be_had_is_no_divergence(error: BaseException) -> None:
     def image() -> Digest:
@@ -304,9 +303,6 @@ def test_an_image_that_cannot_be_had_is_no_divergence(error: BaseException) -> N
         play(record(), image=image)
 
 
-@pytest.mark.xfail(
-    reason="only CannotStart and interrupts pass the engine as the machine's failure"
-)
 @pytest.mark.parametrize(
     "error", [OSError(28, "No space left on device"), RuntimeError("a defect")], ids=repr
 )
@@ -319,9 +315,7 @@ def test_a_machine_that_fails_is_no_divergence(error: Exception) -> None:
     "error",
     [
         CannotStart("no sandbox"),
-        pytest.param(
-            KeyboardInterrupt(), marks=pytest.mark.xfail(reason="its message is empty, so false")
-        ),
+        KeyboardInterrupt(),
         OSError(28, "No space left"),
         RuntimeError("!"),
     ],
@@ -334,7 +328,6 @@ def test_a_run_that_the_machine_failed_is_recorded_only(error: BaseException) ->
     assert play(recording).verdict is Verdict.RECORDED_ONLY
 
 
-@pytest.mark.xfail(reason="steps_of trusts the form of what it reads")
 @pytest.mark.parametrize("body", [b"\x01", b"\x91\x01", b"\x91\x92\x01\x02"], ids=repr)
 def test_a_trace_of_no_known_form_is_a_finding(body: bytes) -> None:
     recording = record()

@@ -80,7 +80,7 @@ def test_everything_after_the_program_is_the_program_s(
 
 
 @given(
-    instant=st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)),  # noqa: DTZ001 — offset below
+    instant=st.datetimes(datetime(1970, 1, 1), datetime(2199, 12, 31)),  # noqa: DTZ001 — offset below
     offset=st.integers(-14 * 60, 14 * 60),
 )
 def test_an_instant_is_exact(instant: datetime, offset: int) -> None:
@@ -113,6 +113,7 @@ def test_an_instant_is_exact(instant: datetime, offset: int) -> None:
         (["--clock", "yesterday", "s.py"], "ISO 8601"),
         (["--clock", "1969-12-31T23:59:59Z", "s.py"], "from 1970 on"),
         (["--clock", "1970-01-01T00:00:00+01:00", "s.py"], "from 1970 on"),
+        (["--clock", "2200-01-01T00:00:00Z", "s.py"], "before 2200"),
     ],
 )
 def test_what_makes_no_sense_is_refused(words: Sequence[str], told: str) -> None:
@@ -123,13 +124,11 @@ def test_usage_is_told() -> None:
     assert USAGE in refused("-c")
 
 
-@pytest.mark.xfail(raises=ValueError, reason="int() refuses what has more than 4300 digits")
 def test_a_seed_of_very_many_digits_is_refused() -> None:
     assert "whole number" in refused("--seed", "1" * 5000, "s.py")
 
 
 @given(instant=st.datetimes(datetime(1970, 1, 2)))  # noqa: DTZ001 — naive means UTC here
-@pytest.mark.xfail(reason="an instant beyond 2554 is no 64-bit count of nanoseconds")
 def test_every_instant_that_is_taken_can_be_recorded(instant: datetime) -> None:
     try:
         found = parse(["--clock", instant.isoformat(), "s.py"])
