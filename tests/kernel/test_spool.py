@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from os2shell.kernel.spool import SessionLock, Spool, read_remains
@@ -21,6 +21,7 @@ def test_remains_are_what_was_spooled(tmp_path: Path) -> None:
     assert not spool.path.exists()
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(cut=st.integers(0, 60))
 def test_a_cut_file_gives_a_prefix(cut: int) -> None:
     folder = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")

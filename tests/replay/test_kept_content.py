@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import Json, LedgerError, MemoryObjects, decode, digest, encode
@@ -11,6 +11,7 @@ from os2shell.model.content import INLINE_BYTES, fetch, keep, referred
 from os2shell.model.errors import Broken
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(data=st.binary(max_size=64), inline=st.integers(0, 64))
 def test_what_is_kept_is_fetched(data: bytes, inline: int) -> None:
     objects = MemoryObjects()
@@ -28,6 +29,7 @@ def test_the_border_of_inline(size: int) -> None:
     assert ("data" in content) == (size <= INLINE_BYTES)
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(data=st.binary(max_size=32), other=st.binary(max_size=32))
 def test_inline_content_is_held_against_its_digest(data: bytes, other: bytes) -> None:
     forged: dict[str, Json] = {**keep(MemoryObjects(), data), "data": other}
@@ -61,6 +63,7 @@ def bodies(contents: "st.SearchStrategy[Any]") -> "st.SearchStrategy[Any]":
     )
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(st.data())
 def test_everything_referred_to_is_found_at_any_depth(draw: st.DataObject) -> None:
     objects = MemoryObjects()

@@ -3,7 +3,7 @@
 from typing import cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import Json, MemoryObjects
@@ -20,6 +20,7 @@ from tests.replay.replay_room import tree_of
 FEW = st.binary(max_size=40) | st.lists(st.sampled_from([b"a", b"b", b"\n"])).map(b"".join)
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(one=FEW, other=FEW)
 def test_the_first_difference_is_the_first(one: bytes, other: bytes) -> None:
     at = _first_difference(one, other)
@@ -29,12 +30,14 @@ def test_the_first_difference_is_the_first(one: bytes, other: bytes) -> None:
     assert _first_difference(other, one) == at
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(start=FEW, one=FEW, other=FEW)
 def test_a_common_start_only_moves_it(start: bytes, one: bytes, other: bytes) -> None:
     at = _first_difference(one, other)
     assert _first_difference(start + one, start + other) == len(start) + at
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(one=st.binary(max_size=60), other=st.binary(max_size=60))
 def test_text_is_equal_or_told_on_one_line(one: bytes, other: bytes) -> None:
     objects = MemoryObjects()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import decode, encode
@@ -60,6 +60,7 @@ def test_the_restricted_tier_has_its_own_entries() -> None:
         parse_restricted(["-c", "1"])
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(
     seed=st.none() | st.integers(0, SEED_LIMIT - 1),
     raw=st.booleans(),
@@ -79,6 +80,7 @@ def test_everything_after_the_program_is_the_program_s(
     assert from_json(RunOptions, decode(encode(to_json(found)))) == found
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(
     instant=st.datetimes(datetime(1970, 1, 1), datetime(2199, 12, 31)),  # noqa: DTZ001 — offset below
     offset=st.integers(-14 * 60, 14 * 60),
@@ -128,6 +130,7 @@ def test_a_seed_of_very_many_digits_is_refused() -> None:
     assert "whole number" in refused("--seed", "1" * 5000, "s.py")
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(instant=st.datetimes(datetime(1970, 1, 2)))  # noqa: DTZ001 — naive means UTC here
 def test_every_instant_that_is_taken_can_be_recorded(instant: datetime) -> None:
     try:
