@@ -57,6 +57,10 @@ def test_the_last_line_wins_and_a_default_can_be_brought_back() -> None:
     assert not ignore.hides(b"keep.csv")
 
 
+def test_two_stars_alone_reach_every_depth() -> None:
+    assert not Ignore([b"a", b"!/**"]).hides(b"a/a")
+
+
 def test_what_lies_in_an_ignored_folder_stays_there() -> None:
     assert Ignore([b"logs/", b"!logs/keep"]).hides(b"logs/keep")
 

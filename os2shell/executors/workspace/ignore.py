@@ -176,7 +176,7 @@ def _rule(number: int, line: bytes) -> Rule | None:
 
 
 TOKEN = re.compile(
-    rb"(?P<into>/\*\*/)|(?P<head>\A\*\*/)|(?P<tail>/\*\*\Z)|(?P<star>\*+)|(?P<one>\?)"
+    rb"(?P<all>\A\*\*\Z)|(?P<into>/\*\*/)|(?P<head>\A\*\*/)|(?P<tail>/\*\*\Z)|(?P<star>\*+)|(?P<one>\?)"
     rb"|\[(?P<not>[!^]?)(?P<set>\]?(?:\\.|[^\]\\])*)\]|\\(?P<literal>.)|(?P<plain>[^\[\\])",
     re.DOTALL,
 )
@@ -184,6 +184,7 @@ MEANING = {
     "into": b"/(?:.*/)?",
     "head": b"(?:.*/)?",
     "tail": b"/.+",
+    "all": b".+",
     "star": b"[^/]*",
     "one": b"[^/]",
 }
