@@ -7,11 +7,13 @@ does not hand on the power to sign.
 
 import getpass
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from os2shell.model.errors import UsageError
+
 STATE_FOLDER = ".os2"
+ACTOR_CHARACTERS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,6 @@ class Settings:
     history: Path
     images: Path
     caches: Path
-    color: bool
 
     @property
     def state(self) -> Path:
@@ -63,16 +64,24 @@ def read_settings(options: Options) -> Settings:
     home = Path(os.environ.get("HOME") or "/")
     data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "os2shell"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "os2shell"
+    workspace = Path(options.workspace or Path.cwd()).absolute()
+    if not workspace.is_dir():
+        raise UsageError(f"no folder {workspace}", expected="an existing folder after -C")
+    actor = options.actor or os.environ.get("OS2_ACTOR") or _user()
+    if len(actor) > ACTOR_CHARACTERS or not actor.isprintable():
+        raise UsageError(
+            f"the actor {actor[:ACTOR_CHARACTERS]!r}",
+            expected=f"at most {ACTOR_CHARACTERS} printable characters",
+        )
     return Settings(
-        workspace=Path(options.workspace or Path.cwd()).absolute(),
-        actor=options.actor or os.environ.get("OS2_ACTOR") or _user(),
+        workspace=workspace,
+        actor=actor,
         node=os.uname().nodename,
         manifest=_manifest(options.manifest or os.environ.get("OS2_MANIFEST") or "default"),
         keys=data / "keys",
         history=data / "history",
         images=_images(cache),
         caches=cache,
-        color=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),
     )
 
 

@@ -50,9 +50,9 @@ def run(args: Args, context: Context) -> Outcome:
     made = from_json(Exported, context.perform(ExportEvidence(args.session, args.output)))
     text = (
         f"{args.output}: session {made.session}, {made.records} records, "
-        f"{made.objects} objects, {made.size} bytes"
+        f"{made.objects} objects, {made.file_bytes} bytes"
     )
-    return Outcome(text, events=(LedgerExported(made.session, made.digest, made.records),))
+    return Outcome(text, events=(LedgerExported(made.session, made.file_digest, made.records),))
 
 
 COMMAND = Command(
@@ -60,7 +60,7 @@ COMMAND = Command(
     summary="write one session as evidence that others can verify and replay",
     usage=USAGE,
     arguments=Args,
-    needs=frozenset({Capability.LEDGER_READ}),
+    needs=frozenset({Capability.LEDGER_READ, Capability.FS_WRITE}),
     emits=(LedgerExported,),
     parse=parse,
     run=run,

@@ -11,6 +11,7 @@ from os2shell.executors.history import ReadHistory, RecordView
 from os2shell.model.capability import Capability
 from os2shell.model.command import Command, Context, Outcome, Recording
 from os2shell.model.errors import UsageError
+from os2shell.model.numbers import whole_number
 from os2shell.model.plain import all_from_json, from_json, to_json
 from os2shell.model.shown import jsonable, one_line
 
@@ -40,7 +41,7 @@ def parse(words: Sequence[str]) -> Args:
         case ["verify"]:
             return Args("verify", json=as_json)
         case ["show", seq]:
-            return Args("show", seq=_number("SEQ", seq), json=as_json)
+            return Args("show", seq=whole_number("SEQ", seq), json=as_json)
         case ["log", *options]:
             return _log(options, as_json=as_json)
         case _:
@@ -113,8 +114,8 @@ def _records(context: Context, effect: ReadHistory) -> tuple[RecordView, ...]:
 def _line(record: RecordView) -> str:
     about = one_line(_essence(record))[:SUMMARY_CHARACTERS]
     return (
-        f"{record.seq:>7}  {_instant(record)}  {record.session or '-':<6}  "
-        f"{record.actor or '-':<10}  {record.kind:<20}  {about}"
+        f"{record.seq:>7}  {_instant(record)}  {one_line(record.session or '-'):<6}  "
+        f"{one_line(record.actor or '-'):<10}  {one_line(record.kind):<20}  {about}"
     )
 
 
@@ -153,17 +154,11 @@ def _log(options: Sequence[str], *, as_json: bool) -> Args:
         values[flag] = rest.pop(0)
     return Args(
         "log",
-        limit=_number("--limit", values.get("--limit", str(DEFAULT_LIMIT))),
+        limit=whole_number("--limit", values.get("--limit", str(DEFAULT_LIMIT))),
         session=values.get("--session"),
         kind=values.get("--kind"),
         json=as_json,
     )
-
-
-def _number(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise UsageError(f"{name} {text!r}", expected="a whole number")
-    return int(text)
 
 
 COMMAND = Command(

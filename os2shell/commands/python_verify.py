@@ -10,6 +10,7 @@ from os2shell.executors.audit import Audit, AuditLedger
 from os2shell.model.capability import Capability
 from os2shell.model.command import Command, Context, Outcome, Recording
 from os2shell.model.errors import UsageError
+from os2shell.model.numbers import whole_number
 from os2shell.model.plain import all_from_json, from_json, to_json
 from os2shell.model.shown import jsonable
 from os2shell.replay.refold import Refold, Refolded
@@ -116,9 +117,7 @@ def _text(audit: Audit, runs: Sequence[RunVerdict]) -> str:
 def _set(args: Args, flag: str, value: str) -> Args:
     match flag:
         case "--limit":
-            if not value.isascii() or not value.isdigit() or int(value) == 0:
-                raise UsageError(f"--limit {value!r}", expected="a whole number above 0")
-            return replace(args, limit=int(value))
+            return replace(args, limit=whole_number("--limit", value, least=1))
         case "--session":
             return replace(args, session=value)
         case "--bundle":

@@ -79,10 +79,9 @@ class WorkspaceFolder:
 
     def remember(self, index: Index) -> None:
         """Keep what a capture learned; the file is a cache and may be lost."""
-        if index is not self.index:
-            self.index = index
-            self._index_path.parent.mkdir(parents=True, exist_ok=True)
-            save_index(self._index_path, index)
+        self.index = index
+        self._index_path.parent.mkdir(parents=True, exist_ok=True)
+        save_index(self._index_path, index)
 
 
 class Capturer:
@@ -96,7 +95,9 @@ class Capturer:
     def perform(self, effect: CaptureWorkspace, _transcript: Transcript) -> Json:
         """Capture, and look for the wanted file in what was captured."""
         found = self.capture()
-        self._folder.remember(found.index)
+        if found.index is not self._folder.index:
+            self._objects.flush()  # the index vouches for objects, so they must outlast it
+            self._folder.remember(found.index)
         return {
             "tree": found.tree,
             "files": found.files,

@@ -1,5 +1,6 @@
 """``ledger.export``: one session as evidence, with all that verifying and replaying need."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from os2shell.executors.workspace import Kind, read_tree
 from os2shell.model.capability import Capability
 from os2shell.model.content import fetch, referred
 from os2shell.model.effect import Determinism, Transcript
-from os2shell.model.errors import CannotStart, NothingToVerify
+from os2shell.model.errors import CannotStart, NothingToVerify, UsageError
 from os2shell.model.plain import to_json
 
 MANIFEST_LOADED = "manifest.loaded"
@@ -36,8 +37,8 @@ class Exported:
     session: str
     records: int
     objects: int
-    size: int
-    digest: bytes
+    file_bytes: int
+    file_digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class ExportEvidence:
     """
 
     kind: ClassVar[str] = "ledger.export"
-    needs: ClassVar[Capability] = Capability.LEDGER_READ
+    needs: ClassVar[Capability] = Capability.FS_WRITE
     determinism: ClassVar[Determinism] = Determinism.RECORDED
     session: str
     output: str
@@ -58,8 +59,8 @@ class ExportEvidence:
         return to_json(self)
 
     def scope(self) -> str:
-        """The whole ledger."""
-        return ""
+        """The file that is written."""
+        return self.output
 
 
 class EvidenceExporter:
@@ -79,6 +80,10 @@ class EvidenceExporter:
         records = tuple(_selected(ledger.read(), session))
         objects = needed_objects(records, ledger.objects)
         output = Path(effect.output)
+        if os.path.lexists(output):
+            raise UsageError(f"{output} exists", expected="a new file", remedy="name another")
+        if not output.parent.is_dir():
+            raise UsageError(f"no folder {output.parent}", expected="a folder to write into")
         try:
             write_bundle(
                 output,

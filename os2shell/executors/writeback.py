@@ -1,5 +1,6 @@
 """``workspace.write_back``: what a program left in its sandbox, brought back to the workspace."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,7 +21,8 @@ from os2shell.model.plain import to_json
 UNTOUCHABLE = frozenset({IGNORE_NAME})
 """What no program brings back: else it could make secrets visible to the next one."""
 RECORDED_CHANGES = 200
-"""How many changed paths an answer names; the trees name them all."""
+RECORDED_BYTES = 8 * 1024
+"""How many changed paths, and bytes of them, an answer names; the trees name them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,22 @@ class Writer:
         notes: list[Json] = [_conflict_note(item) for item in done.conflicts]
         notes += [_refusal_note(change) for change in found if change.path in UNTOUCHABLE]
         return {
-            "changes": [
-                [shown(change.path), str(change.what)] for change in changes[:RECORDED_CHANGES]
-            ],
+            "changes": _named(changes),
             "changed": len(changes),
             "notes": notes,
         }
+
+
+def _named(changes: Sequence[Change]) -> list[Json]:
+    rows: list[Json] = []
+    room = RECORDED_BYTES
+    for change in changes[:RECORDED_CHANGES]:
+        path = shown(change.path)
+        room -= len(path.encode())
+        if room < 0:
+            break
+        rows.append([path, str(change.what)])
+    return rows
 
 
 def _conflict_note(conflict: Conflict) -> str:

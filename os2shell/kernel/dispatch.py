@@ -8,15 +8,17 @@ that dies leaves an intent open, and that is how a crash is recognised.
 from dataclasses import dataclass
 from typing import Any
 
-from ledger import Entry, Json, LedgerError, ObjectStore, encode
+from ledger import BodyTooLarge, Entry, Json, LedgerError, ObjectStore, encode
 from os2shell.kernel.intents import ADMITTED, DENIED, FAILED, FINISHED
 from os2shell.kernel.invocation import Identity, Invocation
 from os2shell.model.command import AnyCommand, Outcome
 from os2shell.model.content import TRACE_INLINE_BYTES, keep
-from os2shell.model.errors import CannotStart, Denied, Os2Error, from_ledger
+from os2shell.model.errors import CannotStart, Denied, Os2Error, UsageError, from_ledger
 from os2shell.model.plain import to_json
 
 INTERRUPTED_CODE = 130
+INTENT_LIMIT_BYTES = 24 * 1024
+"""An intent is recorded twice, on admission and in the start event; both must fit a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,19 @@ class Request:
         )
 
     def intent(self) -> dict[str, Json]:
-        """What is recorded of the request itself."""
-        return {"command": self.command.name, "arguments": to_json(self.arguments)}
+        """What is recorded of the request itself; raises ``UsageError`` where it is too long."""
+        body: dict[str, Json] = {
+            "command": self.command.name,
+            "arguments": to_json(self.arguments),
+        }
+        size = len(encode(body))
+        if size > INTENT_LIMIT_BYTES:
+            raise UsageError(
+                f"arguments of {size} bytes",
+                expected=f"at most {INTENT_LIMIT_BYTES}",
+                remedy="put the program or the data into a file",
+            )
+        return body
 
 
 def admitted(request: Request, session: str) -> Entry:
@@ -97,6 +110,33 @@ def perform(request: Request, seq: int, invocation: Invocation, objects: ObjectS
         "trace": _trace(invocation, objects),
     }
     return End(FINISHED, attributes, outcome)
+
+
+def without_spool(seq: int, error: OSError) -> End:
+    """The end of what was admitted but could not begin: there is no file to spool into."""
+    stopped = CannotStart(
+        f"no spool file can be kept: {error.strerror}",
+        expected="room and permission in .os2/spool",
+    )
+    attributes: dict[str, Json] = {
+        "admitted": seq,
+        "code": stopped.exit_code,
+        "cause": "io",
+        "message": str(stopped),
+    }
+    return End(FAILED, attributes, None, stopped)
+
+
+def without_room(end: End, error: BodyTooLarge) -> End:
+    """``end`` in a form that fits a record: what was done, without the events that do not fit."""
+    attributes: dict[str, Json] = {
+        "admitted": end.attributes["admitted"],
+        "code": end.attributes["code"],
+        "cause": "record too large",
+        "message": str(error),
+        "trace": end.attributes["trace"],
+    }
+    return End(FAILED, attributes, end.outcome, end.error)
 
 
 def _check_events(command: AnyCommand, outcome: Outcome) -> None:

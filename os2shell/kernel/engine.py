@@ -1,42 +1,31 @@
 """The engine: a ledger, the state folded from it, the commands, and a world to perform in.
 
-Phases: verifying → folding → recovering → ready → draining; or halted, when the ledger does not
-hold or cannot be written. A halted engine performs nothing but audits and looks, and records none.
-State moves only by records that were appended, in ledger order: mutate-then-log cannot happen.
-Other shells may append to the same ledger; every decision is taken on a state that was caught up,
-and its record is appended by compare-and-swap, so a revocation cannot be overtaken.
+Opening one goes: the ledger verifies, the folds are folded, the dead are recovered; then it is
+ready until it is closed. Where the ledger does not hold or cannot be written there is no engine,
+and the shell is halted: it performs audits and looks, and records none. State moves only by records
+that were appended, in ledger order: mutate-then-log cannot happen. Other shells may append to the
+same ledger; every decision is taken on a state that was caught up, and its record is appended by
+compare-and-swap, so a revocation cannot be overtaken.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from ledger import ConflictError, Entry, Head, ObjectStore, Record
+from ledger import BodyTooLarge, ConflictError, Entry, Head, ObjectStore, Record
 from os2shell.kernel import dispatch
 from os2shell.kernel.dispatch import End, Request
 from os2shell.kernel.intents import INTENTS, SESSION_OPENED
 from os2shell.kernel.invocation import Dark, Display, Invocation
 from os2shell.kernel.spool import SessionLock, Spool
 from os2shell.kernel.state import State
-from os2shell.model.command import Recording
 from os2shell.model.effect import World
 from os2shell.model.errors import Denied
 from os2shell.model.fold import Fold
 from os2shell.policy.checker import admit
 from os2shell.policy.grants import MANIFEST_LOADED, POLICY
 from os2shell.policy.manifest import Manifest
-
-
-class Phase(StrEnum):
-    """Where in its life an engine is."""
-
-    VERIFYING = "verifying"
-    FOLDING = "folding"
-    RECOVERING = "recovering"
-    READY = "ready"
-    DRAINING = "draining"
 
 
 class Chronicle(Protocol):
@@ -78,7 +67,6 @@ class Engine:
         self, chronicle: Chronicle, state: State, world: World, spool: Path | None = None
     ) -> None:
         """Stand on ``state``, which must not be ahead of the chronicle."""
-        self.phase = Phase.VERIFYING
         self.state = state
         self.session = ""
         self._chronicle = chronicle
@@ -105,16 +93,16 @@ class Engine:
     def join_session(self, session: str) -> None:
         """Act in a session that is already open: how replay begins."""
         self.session = session
-        self.phase = Phase.READY
 
     def submit(self, request: Request, display: Display | None = None) -> End:
         """Admit, perform and record ``request``; raises ``Denied`` once the denial is recorded."""
-        if request.command.recording is Recording.LOOK:
-            return look(
-                request, self.state_for_look(), self._world, display or Dark(), self.objects
-            )
         seq = self._admit(request)
-        spool = Spool(self._spool, self.session, seq) if self._spool else None
+        try:
+            spool = Spool(self._spool, self.session, seq) if self._spool else None
+        except OSError as error:  # nothing was performed yet, and without a spool nothing is
+            end = dispatch.without_spool(seq, error)
+            self._end(request, end)
+            return end
         invocation = Invocation(
             request.command,
             request.identity.token,
@@ -123,18 +111,10 @@ class Engine:
             display or Dark(),
             spool,
         )
-        end = dispatch.perform(request, seq, invocation, self.objects)
-        self._append(request.entry(self.session, end.kind, end.attributes))
+        end = self._end(request, dispatch.perform(request, seq, invocation, self.objects))
         if spool:
             spool.close()
         return end
-
-    def state_for_look(self) -> State:
-        """The state a look is checked against: the planned manifest counts already."""
-        state = self.state.copy()
-        if self._manifest and not self.session:
-            state.assume(state.position, POLICY, self._manifest)
-        return state
 
     def record(self, build: Callable[[State], Sequence[Entry]]) -> tuple[Record, ...]:
         """Append what ``build`` makes of the caught-up state; built anew when others came first."""
@@ -153,7 +133,6 @@ class Engine:
 
     def close(self) -> None:
         """Stop taking requests and give the session up."""
-        self.phase = Phase.DRAINING
         if self._lock:
             self._lock.release()
             self._lock = None
@@ -208,6 +187,15 @@ class Engine:
             time.sleep(SESSION_RETRY_S)
         self._lock = lock
         self.session = name
+
+    def _end(self, request: Request, end: End) -> End:
+        """Record ``end``; what was done ends on record even where its events are too many."""
+        try:
+            self._append(request.entry(self.session, end.kind, end.attributes))
+        except BodyTooLarge as error:
+            end = dispatch.without_room(end, error)
+            self._append(request.entry(self.session, end.kind, end.attributes))
+        return end
 
     def _append(self, entry: Entry) -> None:
         records = self._chronicle.append(entry)

@@ -17,7 +17,10 @@ so records and JSON carry a ``cause`` beside them.
 from typing import ClassVar
 
 from ledger import (
+    BodyTooLarge,
+    CanonicalError,
     DurabilityError,
+    EntryError,
     FormatError,
     KeyProblem,
     LedgerError,
@@ -105,6 +108,8 @@ def from_ledger(error: LedgerError) -> Os2Error:
             return NothingToVerify(text, remedy="run something first, or name the workspace by -C")
         case UnreadableError() | FormatError() | KeyProblem():
             return Unreadable(text)
+        case CanonicalError() | BodyTooLarge() | EntryError():
+            return UsageError(f"this cannot be recorded: {text}")
         case DurabilityError():
             return CannotStart(text, remedy="what was acknowledged before is safe")
         case _:

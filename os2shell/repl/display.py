@@ -9,9 +9,10 @@ bytes as they are.
 import codecs
 import os
 import re
-import sys
+from contextlib import suppress
 
 from os2shell.model.effect import Stream
+from os2shell.model.errors import CannotStart
 
 DESCRIPTORS = {Stream.STDOUT: 1, Stream.STDERR: 2}
 
@@ -35,19 +36,25 @@ class TerminalDisplay:
         decoder = codecs.getincrementaldecoder("utf-8")
         self._decoders = {stream: decoder("backslashreplace") for stream in DESCRIPTORS}
         self._closed: set[Stream] = set()
+        self._open_line = False
+        self.failures: list[str] = []
 
     def show(self, stream: Stream, chunk: bytes, *, raw: bool) -> None:
         """Write ``chunk`` at once; a reader that went away does not end the run."""
+        if self._escaped[stream]:
+            self._open_line = not chunk.endswith(b"\n")
         if self._escaped[stream] and not raw:
             chunk = escape(self._decoders[stream].decode(chunk)).encode()
         self._write(stream, chunk)
 
     def finish(self) -> None:
-        """Show what is left of a character that was cut short."""
+        """Show what is left of a character that was cut short, and end an unfinished line."""
         for stream, decoder in self._decoders.items():
             rest = decoder.decode(b"", final=True)
             if rest:
                 self._write(stream, escape(rest).encode())
+        if self._open_line:  # else the next prompt would be drawn over it
+            self._write(Stream.STDOUT, b"\n")
 
     def _write(self, stream: Stream, data: bytes) -> None:
         if stream in self._closed:
@@ -55,24 +62,32 @@ class TerminalDisplay:
         try:
             while data:
                 data = data[os.write(DESCRIPTORS[stream], data) :]
-        except OSError:  # `os2 python … | head`: the run goes on and is recorded whole
+        except BrokenPipeError:  # `os2 python … | head`: the run goes on and is recorded whole
             self._closed.add(stream)
+        except OSError as error:
+            self._closed.add(stream)
+            self.failures.append(f"{stream} could not be shown: {error.strerror}; it is recorded")
 
 
 def write_data(text: str) -> None:
     """Write a command's own output to stdout, ending in a newline."""
-    text = escape(text) if sys.stdout.isatty() else text
+    text = text if text.endswith("\n") else text + "\n"
+    text = escape(text) if _is_terminal(DESCRIPTORS[Stream.STDOUT]) else text
+    data = text.encode("utf-8", "backslashreplace")
     try:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:  # `os2 ledger log | head`: nobody reads on, and that is no error
-        os.dup2(os.open(os.devnull, os.O_WRONLY), DESCRIPTORS[Stream.STDOUT])
+        while data:
+            data = data[os.write(DESCRIPTORS[Stream.STDOUT], data) :]
+    except BrokenPipeError:
+        return  # `os2 ledger log | head`: nobody reads on, and that is no error
+    except OSError as error:
+        raise CannotStart(f"stdout cannot be written: {error.strerror}") from None
 
 
 def say(text: str) -> None:
     """Write a message to stderr, as one safe line."""
-    sys.stderr.write("os2: " + escape(text).replace("\n", " ") + "\n")
-    sys.stderr.flush()
+    line = "os2: " + escape(text).replace("\n", " ") + "\n"
+    with suppress(OSError):  # where messages cannot be shown, the exit code still tells
+        os.write(DESCRIPTORS[Stream.STDERR], line.encode("utf-8", "backslashreplace"))
 
 
 def _visible(character: str) -> str:

@@ -118,7 +118,11 @@ class Shell:
         except Exception as error:  # noqa: BLE001 — no traceback reaches a user
             say(self._house.report_defect(error))
             return None, INTERNAL
-        return end.outcome, self._show(end)
+        try:
+            return end.outcome, self._show(end)
+        except Os2Error as error:
+            say(str(error))
+            return end.outcome, end.outcome.code if end.outcome and end.outcome.code else 125
 
     def _submit(self, request: Request) -> End:
         display = TerminalDisplay()
@@ -139,6 +143,8 @@ class Shell:
             return engine.submit(request, display)
         finally:
             display.finish()
+            for failure in display.failures:
+                say(failure)
 
     def _open(self) -> Engine:
         if self._engine is None:

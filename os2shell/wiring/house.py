@@ -31,7 +31,14 @@ from os2shell.kernel.recovery import recover
 from os2shell.kernel.spool import locked_folder
 from os2shell.kernel.state import State
 from os2shell.model.capability import LOCAL
-from os2shell.model.errors import CannotStart, NothingToVerify, Os2Error, from_ledger
+from os2shell.model.errors import (
+    Broken,
+    CannotStart,
+    NothingToVerify,
+    Os2Error,
+    Unreadable,
+    from_ledger,
+)
 from os2shell.policy.grants import POLICY
 from os2shell.policy.manifest import Manifest, load_manifest
 from os2shell.repl.display import TerminalDisplay, say
@@ -61,7 +68,7 @@ class House:
 
     def has_ledger(self) -> bool:
         """Whether the workspace has one."""
-        return self.settings.ledger.is_dir()
+        return self.settings.ledger.is_dir() and any(self.settings.ledger.iterdir())
 
     def open_engine(self) -> Engine:
         """The engine, verified, folded and recovered; raises ``CannotStart`` where it must halt."""
@@ -123,6 +130,8 @@ class House:
             except LedgerError as error:
                 told = from_ledger(error)
                 raise CannotStart(told.found, remedy=told.remedy) from None
+            except (Broken, Unreadable) as told:
+                raise CannotStart(told.found, remedy=told.remedy) from None
         return self._ledger
 
     def _open_or_create(self) -> TokenSignatureLedger:
@@ -132,7 +141,14 @@ class House:
         with locked_folder(settings.state):
             try:
                 signer = self._keys.signer(self._origin())
-            except NothingToVerify:
+            except NothingToVerify as nothing:
+                left = sorted(path.name for path in settings.ledger.iterdir())
+                if left and left != ["segments"]:
+                    raise CannotStart(
+                        f"{settings.ledger} holds {', '.join(left)} and no log",
+                        expected="a whole ledger, or none",
+                        remedy="restore it from a copy, or move it away to begin another",
+                    ) from nothing
                 signer = self._keys.create(settings.node)
                 (settings.state / ".gitignore").write_text("*\n", "ascii")
                 say(f"new ledger in {settings.state}, signed by {signer.name}")

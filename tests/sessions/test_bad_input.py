@@ -40,7 +40,7 @@ def one_line(ran_errors: str) -> str:
         (["--frob", "python"], 2, "unknown option --frob"),
         (["--manifest", "absent", "python", "-c", "1"], 2, "no manifest at"),
         (["help", "frob"], 127, "unknown command"),
-        (["python-verify", "--limit", "0"], 2, "above 0"),
+        (["python-verify", "--limit", "0"], 2, "from 1 to"),
         (["python-verify", "--against", "moon"], 2, "expected workspace"),
     ],
 )

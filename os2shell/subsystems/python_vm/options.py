@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 from os2shell.model.errors import UsageError
 from os2shell.model.guest import EntryKind
+from os2shell.model.numbers import whole_number
 
 SECOND_NS = 1_000_000_000
-SEED_LIMIT = 1 << 64
+SEED_MOST = (1 << 64) - 1
 CLOCK_LIMIT_NS = 7_258_118_400 * SECOND_NS  # 2200-01-01; a guest may sleep on from there
 
 
@@ -43,7 +44,9 @@ def parse_run(words: Sequence[str], entries: dict[str, EntryKind], usage: str) -
             return replace(world, entry=entries[word], target=target, arguments=tuple(rest))
         match word:
             case "--seed":
-                world = replace(world, seed=_seed(_value(word, rest, usage)))
+                world = replace(
+                    world, seed=whole_number(word, _value(word, rest, usage), most=SEED_MOST)
+                )
             case "--clock":
                 world = _clock(world, _value(word, rest, usage))
             case "--raw":
@@ -63,13 +66,6 @@ def _value(flag: str, rest: list[str], usage: str) -> str:
     if not rest:
         raise UsageError(f"{flag} needs a value", remedy=usage)
     return rest.pop(0)
-
-
-def _seed(text: str) -> int:
-    plain = text.isascii() and text.isdigit() and len(text) <= len(str(SEED_LIMIT))
-    if not plain or int(text) >= SEED_LIMIT:
-        raise UsageError(f"--seed {text!r}", expected="a whole number from 0 to 2**64 - 1")
-    return int(text)
 
 
 def _clock(world: RunOptions, text: str) -> RunOptions:
