@@ -56,6 +56,7 @@ from ledger.record import Author as Author
 from ledger.record import Entry as Entry
 from ledger.record import Head as Head
 from ledger.record import Record as Record
+from ledger.references import referred as referred
 from ledger.sealing import body_of as body_of
 from ledger.store import Store as Store
 from ledger.verifying import FirstBad as FirstBad

@@ -296,6 +296,12 @@ class FileStore:
                 os.close(descriptor)
             spare.rename(self.directory / name)
         except OSError as problem:
+            if problem.errno in NO_ROOM:
+                # The log holds what was acknowledged; a stale publication or cache is renewed by
+                # the next append that finds room, and must not keep anybody from making room.
+                with suppress(OSError):
+                    spare.unlink()
+                return
             self._fail(f"publish {name}", problem)
 
     def _require_open(self) -> None:

@@ -8,14 +8,15 @@ A verdict without a key from outside is the ledger's word about itself (``truste
 shows accidents, not a forger who replaced log and key together.
 """
 
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from ledger import segment
-from ledger.canonical import Digest
+from ledger.canonical import Digest, Json
 from ledger.errors import (
     DamagedError,
     FormatError,
@@ -28,10 +29,12 @@ from ledger.file_store import FileStore
 from ledger.follower import Follower
 from ledger.keys import PublicKey
 from ledger.objects import CHUNK_BYTES, ObjectStore
+from ledger.references import referred
 from ledger.segment import Torn
 from ledger.store import Position, Store
 
-_SCHEMA_PAYLOAD: Final = 9
+_ATTRIBUTES: Final = 8
+_PAYLOAD: Final = 9
 
 
 class Status(StrEnum):
@@ -143,19 +146,25 @@ class _Audit:
                 self._met_published = self._met_published or frame.content == self._published
             else:
                 values = follower.take_record(frame.content, frame.tail)
-                self._check_payload(store.objects, values[_SCHEMA_PAYLOAD])
+                self._check_objects_of(store.objects, values)
             self._bytes += frame.stop - frame.start
 
-    def _check_payload(self, objects: ObjectStore, name: object) -> None:
-        if not self._check_objects or not isinstance(name, bytes) or name in self._checked:
+    def _check_objects_of(self, objects: ObjectStore, values: list[object]) -> None:
+        """Hash the payload of a record, and what its attributes refer to as content."""
+        if not self._check_objects:
             return
-        try:
-            with objects.open(Digest(name)) as file:
-                while file.read(CHUNK_BYTES):
-                    pass
-        except ObjectProblem as problem:
-            raise DamagedError(self.follower.size - 1, f"its payload: {problem}") from problem
-        self._checked.add(Digest(name))
+        names = referred(cast("Json", values[_ATTRIBUTES]))
+        payload = values[_PAYLOAD]
+        if isinstance(payload, bytes):
+            names.add(Digest(payload))
+        for name in sorted(names - self._checked):
+            try:
+                with objects.open(name) as file:
+                    while file.read(CHUNK_BYTES):
+                        pass
+            except ObjectProblem as problem:
+                raise DamagedError(self.follower.size - 1, f"its content: {problem}") from problem
+            self._checked.add(name)
 
     def _settle(self) -> Verification:
         follower, published = self.follower, self._published
@@ -170,17 +179,18 @@ class _Audit:
             raise DamagedError(last, self._published_reason(published))
         if follower.size == 0:
             return self.verdict(Status.EMPTY)
-        result = self.verdict(Status.OK)
-        if published is None:
-            return replace(
-                result, remarks=("the file checkpoint is missing; the next open writes it",)
-            )
-        mine = follower.mark.checkpoint
-        if mine is not None and published != mine.note:
-            return replace(
-                result, remarks=("the file checkpoint is older than the log; next open renews it",)
-            )
-        return result
+        return replace(self.verdict(Status.OK), remarks=tuple(self._remarks()))
+
+    def _remarks(self) -> Iterator[str]:
+        """What is no damage, but worth saying."""
+        mine = self.follower.mark.checkpoint
+        if self._published is None:
+            yield "the file checkpoint is missing; the next open writes it"
+        elif mine is not None and self._published != mine.note:
+            yield "the file checkpoint is older than the log; the next open renews it"
+        if self._check_objects:
+            count = len(self._checked)
+            yield f"{count} objects that records name hold; what those name in turn was not asked"
 
     def _published_reason(self, published: bytes) -> str:
         """Why the file ``checkpoint`` is none of the log's."""

@@ -16,11 +16,12 @@ from ledger import (
     decode,
     digest,
     read_bundle,
+    referred,
     write_bundle,
 )
 from os2shell.executors.workspace import Kind, read_tree
 from os2shell.model.capability import Capability
-from os2shell.model.content import fetch, referred
+from os2shell.model.content import fetch
 from os2shell.model.effect import Determinism, Transcript
 from os2shell.model.errors import CannotStart, NothingToVerify, UsageError
 from os2shell.model.plain import to_json

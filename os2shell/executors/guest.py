@@ -5,6 +5,7 @@ requests decide its result, so replay performs it again and compares. What canno
 it took) is kept apart in the answer, under ``usage``.
 """
 
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
@@ -144,6 +145,7 @@ class GuestRunner:
                 KeptStreams(transcript, self._objects, effect, self._stdin)
             )
             ended = sandbox.run(_job(effect), streams)
+            os.fchmod(sandbox.workspace_fd, 0o755)  # a guest may have locked even that
             left = capture(
                 sandbox.workspace_fd,
                 self._objects,

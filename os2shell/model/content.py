@@ -29,20 +29,3 @@ def fetch(objects: ObjectStore, content: Json) -> bytes:
             return objects.get(Digest(expected))
         case _:
             raise Broken("a record refers to content in no known form")
-
-
-def referred(body: Json) -> set[Digest]:
-    """Digests of all the objects that ``body`` refers to as content, at any depth."""
-    found: set[Digest] = set()
-    pending: list[Json] = [body]
-    while pending:
-        match pending.pop():
-            case {"size": int(), "digest": bytes(name), **rest} if "data" not in rest:
-                found.add(Digest(name))
-            case dict() as fields:
-                pending.extend(fields.values())
-            case list() as items:
-                pending.extend(items)
-            case _:
-                continue
-    return found

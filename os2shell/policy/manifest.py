@@ -103,6 +103,14 @@ def load_manifest(path: Path) -> Manifest:
     return _Reader(path, text).manifest(content)
 
 
+def limit_of(limits: Limits, name: str) -> tuple[str, int]:
+    """The manifest's key for the limit ``name`` (a cause without ``limit.``), and its value."""
+    for key, (field, unit) in LIMIT_UNITS.items():
+        if field in {name, f"{name}_ns", f"{name}_bytes"}:
+            return key, int(getattr(limits, field)) // unit
+    raise KeyError(name)
+
+
 def from_body(body: Json) -> Manifest:
     """Rebuild a manifest from its recorded form."""
     match body:

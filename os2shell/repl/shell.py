@@ -100,6 +100,8 @@ class Shell:
 
     def _run_one(self, words: Sequence[str]) -> tuple[Outcome | None, int]:
         try:
+            if list(words[1:]) in (["--help"], ["-h"]):
+                words = ("help", words[0])
             command = self.commands.find(words[0])
             request = Request(command, command.parse(words[1:]), self._identity)
             end = self._submit(request)

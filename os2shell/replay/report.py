@@ -68,7 +68,7 @@ def summary_text(audit: Audit, runs: Sequence[RunVerdict]) -> str:
             counts = Counter(str(run.verdict) for run in runs)
             told = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
             plural = "s" if len(runs) != 1 else ""
-            return f"{status}: {len(runs)} run{plural} performed again, {told}"
+            return f"{status}: {len(runs)} run{plural}, {told}"
 
 
 def _run_body(run: RunVerdict) -> Json:

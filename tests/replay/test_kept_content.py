@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger import Json, LedgerError, MemoryObjects, decode, digest, encode
-from os2shell.model.content import INLINE_BYTES, fetch, keep, referred
+from ledger import Json, LedgerError, MemoryObjects, decode, digest, encode, referred
+from os2shell.model.content import INLINE_BYTES, fetch, keep
 from os2shell.model.errors import Broken
 
 

@@ -8,7 +8,7 @@ WorkspaceError              3    base
 ├── IgnoreInvalid           2    ``.os2ignore`` has a line that is no pattern (its number is named)
 ├── TreeInvalid             1    an object that should be a tree is none, or names what no tree may
 ├── CannotPopulate        125    the folder for the guest cannot be filled
-└── CannotApply             4    results cannot be brought back; ``written`` says what already was
+└── CannotApply           125    results cannot be brought back; ``written`` says what already was
 """
 
 from typing import ClassVar
@@ -115,7 +115,7 @@ class CannotPopulate(WorkspaceError):
 class CannotApply(WorkspaceError):
     """Results cannot be brought back; ``written`` lists the paths that already were."""
 
-    exit_code: ClassVar[int] = 4
+    exit_code: ClassVar[int] = 125
 
     def __init__(self, path: bytes, reason: str, written: tuple[bytes, ...]) -> None:
         """Name the path, what the system said, and how far it came."""
@@ -124,7 +124,7 @@ class CannotApply(WorkspaceError):
         super().__init__(
             f"cannot bring back {shown(path)} ({reason}); already written: {done}{more}",
             expected="a writable workspace with room for the results",
-            remedy="the results are safe in the ledger's objects: make room, then restore them",
+            remedy="the results are in the ledger's objects; mend that, and run the program again",
         )
         self.path = path
         self.written = written

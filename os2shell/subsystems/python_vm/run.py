@@ -18,7 +18,7 @@ from os2shell.model.command import Context, Outcome
 from os2shell.model.errors import Broken, UsageError
 from os2shell.model.guest import EntryKind, Tier
 from os2shell.policy.grants import POLICY
-from os2shell.policy.manifest import Manifest
+from os2shell.policy.manifest import Manifest, limit_of
 from os2shell.subsystems.python_vm.events import (
     Completed,
     SandboxCreated,
@@ -153,13 +153,22 @@ def _clock_start(options: RunOptions, context: Context) -> int:
     return SEEDED_EPOCH_NS + spread % SEEDED_SPAN_SECONDS * SECOND_NS
 
 
+def _ending(cause: str, manifest: Manifest) -> list[str]:
+    """Why the program did not end by itself, and how to let it."""
+    if cause.startswith("limit."):
+        key, value = limit_of(manifest.limits, cause.removeprefix("limit."))
+        told = f"the run was ended: {cause}, {key} = {value} in manifest {manifest.name}"
+        return [f"{told}; a manifest of your own may allow more"]
+    return [f"the run was ended: {cause}"] if cause in {"interrupted", "protocol"} else []
+
+
 def _write_back(
     before: Digest, answer: GuestAnswer, manifest: Manifest, context: Context
 ) -> tuple[Json, tuple[str, ...]]:
     """Bring the changed files back where the token may; the changes and what to tell."""
     after = cast("bytes", answer.result["tree"])
     cause = str(answer.result["cause"])
-    notes = [f"the run was ended: {cause}"] if cause.startswith(("limit.", "protocol")) else []
+    notes = _ending(cause, manifest)
     notes += [f"not kept: {note}" for note in cast("list[str]", answer.result["skipped"])]
     if after == before:
         return [], tuple(notes)
