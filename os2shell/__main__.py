@@ -1,5 +1,6 @@
 """Wire the house and open the door. The only place that constructs."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -22,6 +23,7 @@ class VersionWanted(Exception):
 
 def main() -> int:
     """Run what the command line says; the exit code."""
+    _occupy_standard_streams()
     try:
         options, words = parse_options(sys.argv[1:])
         return _run(read_settings(options), words)
@@ -55,6 +57,22 @@ def parse_options(words: Sequence[str]) -> tuple[Options, list[str]]:
             value = rest.pop(0)
         values[VALUED[flag]] = value
     return Options(**values), rest
+
+
+def _occupy_standard_streams() -> None:
+    """Give closed standard streams their numbers back, unusable.
+
+    Else the next file opened, perhaps the ledger's, would take the number, and what is meant for
+    people would be written into it.
+    """
+    for descriptor, access in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            taken = os.open(os.devnull, access)
+            if taken != descriptor:
+                os.dup2(taken, descriptor)
+                os.close(taken)
 
 
 def _run(settings: Settings, words: list[str]) -> int:
