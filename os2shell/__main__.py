@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
 from os2shell.model.errors import Os2Error, UsageError
 from os2shell.repl.display import say
@@ -31,6 +30,8 @@ def main() -> int:
         say(str(error))
         return error.exit_code
     except VersionWanted:
+        from importlib.metadata import version  # noqa: PLC0415 — 20 ms that no run needs
+
         sys.stdout.write(f"os2shell {version('os2shell')}\n")
         return 0
     except KeyboardInterrupt:
