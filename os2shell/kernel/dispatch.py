@@ -96,7 +96,8 @@ def perform(request: Request, seq: int, invocation: Invocation, objects: ObjectS
         return _failed(seq, invocation, objects, told, (type(error).__name__, told.exit_code))
     except OSError as error:
         stopped = CannotStart(
-            f"{error.strerror or error}: {error.filename or 'the workspace state'}"
+            f"{error.strerror or error} at {error.filename or 'the folder .os2'}",
+            remedy="mend that, and try again",
         )
         return _failed(seq, invocation, objects, stopped, ("io", stopped.exit_code))
     except Exception as error:  # noqa: BLE001 — a defect ends on record too; the face reports it

@@ -11,7 +11,6 @@ import subprocess
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
-from typing import cast
 
 from os2shell.executors.sandbox.errors import ProtocolBroken
 
@@ -23,10 +22,12 @@ class GuestProcess:
 
     def __init__(self, child: subprocess.Popen[bytes], control: socket.socket) -> None:
         """Own ``child`` with its pipes, and ``control``."""
+        assert isinstance(child.stdout, FileIO), "unbuffered pipes"
+        assert isinstance(child.stderr, FileIO), "unbuffered pipes"
         self.child = child
         self.control = control
-        self.stdout = cast("FileIO", child.stdout)
-        self.stderr = cast("FileIO", child.stderr)
+        self.stdout = child.stdout
+        self.stderr = child.stderr
         self.workspace_fd = _NONE
         self.guest_pid = _NONE
         self.guest_fd = _NONE
