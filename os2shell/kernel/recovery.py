@@ -88,9 +88,15 @@ def _entry(intent: Intent, body: dict[str, Json], identity: Identity) -> Entry:
 
 
 def _sweep(spool: Path) -> None:
-    """Remove the spool files of dead sessions; a living shell looks after its own."""
-    for path in spool.glob("*.spool"):
-        lock = SessionLock.take(spool, path.stem.rpartition("-")[0])
+    """Remove what dead sessions left; a living shell looks after its own.
+
+    A lock file without a spool is left by a shell that died before its first append or after its
+    last; taking the lock and giving it up removes it.
+    """
+    left = {path.stem.rpartition("-")[0] for path in spool.glob("*.spool")}
+    for session in left | {path.stem for path in spool.glob("*.lock")}:
+        lock = SessionLock.take(spool, session)
         if lock:
-            path.unlink(missing_ok=True)
+            for path in spool.glob(f"{session}-*.spool"):
+                path.unlink(missing_ok=True)
             lock.release()

@@ -21,6 +21,7 @@ from tests.kernel.engine_room import (
     ScriptedWorld,
     Words,
     command,
+    disk_ledger,
     engine_on,
     folded,
     looking,
@@ -196,3 +197,17 @@ def test_a_fresh_state_folder_recovers_nothing(ledger: CountedLedger, spool: Pat
     lock = SessionLock.take(spool, "s0")
     assert lock
     lock.release()
+
+
+def test_a_lock_without_a_spool_is_swept(tmp_path: Path) -> None:
+    """A shell that died before its first append leaves its session's lock file."""
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    (spool / "s9.lock").touch()
+    held = SessionLock.take(spool, "s5")
+    assert held
+    with disk_ledger(tmp_path / "ledger") as ledger:
+        engine = engine_on(ledger, spool=spool)
+        recover(engine, spool, TESTER)
+    assert sorted(path.name for path in spool.iterdir()) == ["s5.lock"]
+    held.release()
