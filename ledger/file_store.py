@@ -14,7 +14,6 @@ publish, cache    create, write, rename; not synced, because both can be made ag
 import errno
 import fcntl
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,7 +31,6 @@ from ledger.file_objects import NO_ROOM, FileObjects, sync_directory
 from ledger.objects import ObjectStore
 from ledger.store import Position
 
-SEGMENT_NAME: Final = re.compile(r"[0-9]{12}\.seg")
 MAX_SMALL_FILE: Final = 64 * 1024 * 1024
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _WRITE: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW

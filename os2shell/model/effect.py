@@ -1,6 +1,5 @@
 """Effects: requests to the world, as data, and who may listen while one is performed."""
 
-from collections.abc import Callable
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
@@ -48,10 +47,6 @@ class Transcript(Protocol):
     def perform(self, effect: Effect) -> Json:
         """Ask a nested question on behalf of the guest; it enters the same trace."""
         ...
-
-
-Executor = Callable[[Effect, Transcript], Json]
-"""Performs one kind of effect and returns the answer."""
 
 
 class World(Protocol):

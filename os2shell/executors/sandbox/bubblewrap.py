@@ -16,7 +16,6 @@ from os2shell.executors.sandbox.errors import SandboxUnavailable
 GUEST_ID = 1000
 WORKSPACE = "/w"
 HOSTNAME = "os2"
-CONTROL_FD = 3
 
 NO_BUBBLEWRAP = "install it: apt install bubblewrap"
 NO_NAMESPACES = (
