@@ -1,7 +1,5 @@
 """The house behind a shell: how its ledger and engine are opened, and what performs a run."""
 
-import traceback
-
 from ledger import (
     Author,
     FileObjects,
@@ -109,6 +107,8 @@ class House:
 
     def report_defect(self, error: BaseException) -> str:
         """Keep the traceback for its maintainers, out of the user's sight."""
+        import traceback  # noqa: PLC0415 — wanted once, if ever
+
         path = self.settings.caches / "defect.txt"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,6 @@ import re
 import struct
 import subprocess
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from os2shell.executors.sandbox.errors import ImageUnavailable
@@ -62,6 +61,8 @@ def libraries_of(
             expected="an interpreter on the GNU C library that runs on this machine",
         )
     files = sorted(extensions)
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 — only a build needs it
+
     with ThreadPoolExecutor() as pool:
         answers = list(pool.map(lambda file: _listed(loader, file), files))
     broken = tuple(file for file, needs in zip(files, answers, strict=True) if needs is None)
