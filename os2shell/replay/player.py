@@ -101,7 +101,5 @@ def _ended_by_machine(run: RecordedRun) -> str | None:
 
 
 def _finding(run: RecordedRun, verdict: Verdict, what: str, found: str) -> Finding:
-    divergence = Divergence(
-        0, run.ended.kind, what, FINISHED, found, "none", "nothing was performed"
-    )
+    divergence = Divergence(0, run.ended.kind, what, FINISHED, found, "none", found)
     return Finding(run, verdict, divergence)

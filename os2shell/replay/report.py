@@ -51,7 +51,9 @@ def run_text(run: RunVerdict, *, explain: bool = True) -> str:
         lines.append(f"         {run.inputs_changed} input{plural} changed since:")
         lines += [_input_text(item) for item in run.inputs]
         lines.append(f"         {told}")
-    if explain and run.divergence:
+    if explain and run.divergence and run.verdict is Verdict.RECORDED_ONLY:
+        lines.append(f"         {run.divergence.what}: {run.divergence.cause}")
+    elif explain and run.divergence:
         lines += _divergence_lines(run.divergence)
     return "\n".join(lines)
 

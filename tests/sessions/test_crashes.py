@@ -45,6 +45,9 @@ def test_interrupted_run_is_recovered_with_its_output(os2: Os2) -> None:
     assert bytes.fromhex(interrupted[0]["attributes"]["stdout"]["data"]) == b"shown\n"
     report = os2.json("python-verify", "--json")
     assert [row["verdict"] for row in report["sessions"]] == ["recorded_only", "identical"]
+    told = os2.run("python-verify", "--limit", "2").text
+    assert "a run without an end: the shell died before the run ended" in told
+    assert "expected" not in told
     against = os2.json("python-verify", "--json", "--against", "workspace")
     assert [row["verdict"] for row in against["sessions"]] == ["recorded_only", "identical"]
     assert not list((os2.workspace / ".os2" / "spool").iterdir())
