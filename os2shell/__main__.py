@@ -1,4 +1,4 @@
-"""Wire the house and open the door. The only place that constructs."""
+"""The door: read the options, let ``wiring`` build the house, run what was asked."""
 
 import os
 import sys

@@ -16,7 +16,7 @@ from os2shell.kernel.engine import Engine
 from os2shell.kernel.invocation import Identity
 from os2shell.model.capability import Capability
 from os2shell.model.command import Catalogue, Outcome, Recording
-from os2shell.model.errors import Os2Error, UsageError, from_ledger
+from os2shell.model.errors import Denied, Os2Error, UsageError, from_ledger
 from os2shell.repl.display import TerminalDisplay, say, write_data
 
 INTERNAL = 3
@@ -132,7 +132,7 @@ class Shell:
             recording = request.command.recording
             fresh_audit = recording is Recording.AUDIT and not self._house.has_ledger()
             if recording is Recording.LOOK or fresh_audit:
-                return self._house.look(request, display)
+                return self._look(request, display)
             try:
                 if Capability.PROCESS_SPAWN in request.command.needs:
                     self._house.warm()  # the sandbox boots while the ledger is opened
@@ -147,6 +147,19 @@ class Shell:
             display.finish()
             for failure in display.failures:
                 say(failure)
+
+    def _look(self, request: Request, display: TerminalDisplay) -> End:
+        """Perform a look; a denial goes on record where there is a ledger to record it in."""
+        try:
+            return self._house.look(request, display)
+        except Denied as denial:
+            if not self._house.has_ledger():
+                raise
+            try:
+                engine = self._open()
+            except Os2Error:
+                raise denial from None  # a ledger that cannot be written records nothing
+            return engine.submit(request, display)
 
     def _open(self) -> Engine:
         if self._engine is None:

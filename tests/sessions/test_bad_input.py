@@ -77,6 +77,18 @@ def test_denied_at_admission_is_recorded(os2: Os2) -> None:
     assert denied["next"]
 
 
+def test_a_denied_look_is_recorded(os2: Os2) -> None:
+    lines = DEFAULT_MANIFEST.read_text().splitlines()
+    lines.remove('"ledger.read" = ["*"]')
+    os2.write("../blind.toml", "\n".join(lines))
+    os2.run("--manifest", "../blind.toml", "ledger", "log", code=126)
+    assert not (os2.workspace / ".os2").exists(), "a denial begins no ledger"
+    os2.run("pyvm", "--eval", "1")
+    os2.run("--manifest", "../blind.toml", "ledger", "log", code=126)
+    denied = os2.records("--kind", "command.denied")[-1]["attributes"]
+    assert (denied["command"], denied["rule"]) == ("ledger", "ledger.read")
+
+
 def test_strict_does_not_write_the_workspace(os2: Os2) -> None:
     os2.write("w.py", "x = 1\n")
     ran = os2.run("--manifest", "strict", "pyvm", "w.py")
