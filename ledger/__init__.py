@@ -6,12 +6,11 @@ shell's start does not pay for them.
 
 from typing import TYPE_CHECKING
 
-from ledger.canonical import Digest as Digest
-from ledger.canonical import Json as Json
-from ledger.canonical import decode as decode
-from ledger.canonical import digest as digest
-from ledger.canonical import encode as encode
-from ledger.checkpoint import Checkpoint as Checkpoint
+from ledger.chain.log import TokenSignatureLedger as TokenSignatureLedger
+from ledger.chain.verifying import FirstBad as FirstBad
+from ledger.chain.verifying import Status as Status
+from ledger.chain.verifying import Verification as Verification
+from ledger.chain.verifying import verify as verify
 from ledger.errors import BodyTooLarge as BodyTooLarge
 from ledger.errors import BundleError as BundleError
 from ledger.errors import CanonicalError as CanonicalError
@@ -40,47 +39,48 @@ from ledger.errors import ReadOnlyError as ReadOnlyError
 from ledger.errors import RollbackError as RollbackError
 from ledger.errors import UnreadableError as UnreadableError
 from ledger.errors import WrongKey as WrongKey
-from ledger.file_objects import FileObjects as FileObjects
-from ledger.file_store import FileStore as FileStore
-from ledger.keys import PublicKey as PublicKey
-from ledger.keys import Signer as Signer
-from ledger.keys import load_key as load_key
-from ledger.keys import load_or_create_key as load_or_create_key
-from ledger.log import TokenSignatureLedger as TokenSignatureLedger
-from ledger.memory_store import MemoryStore as MemoryStore
-from ledger.merkle import InclusionProof as InclusionProof
-from ledger.objects import MemoryObjects as MemoryObjects
-from ledger.objects import ObjectStore as ObjectStore
-from ledger.objects import OverlayObjects as OverlayObjects
-from ledger.record import Author as Author
-from ledger.record import Entry as Entry
-from ledger.record import Head as Head
-from ledger.record import Record as Record
-from ledger.references import referred as referred
-from ledger.sealing import body_of as body_of
-from ledger.store import Store as Store
-from ledger.verifying import FirstBad as FirstBad
-from ledger.verifying import Status as Status
-from ledger.verifying import Verification as Verification
-from ledger.verifying import verify as verify
+from ledger.form.canonical import Digest as Digest
+from ledger.form.canonical import Json as Json
+from ledger.form.canonical import decode as decode
+from ledger.form.canonical import digest as digest
+from ledger.form.canonical import encode as encode
+from ledger.form.record import Author as Author
+from ledger.form.record import Entry as Entry
+from ledger.form.record import Head as Head
+from ledger.form.record import Record as Record
+from ledger.form.references import referred as referred
+from ledger.form.sealing import body_of as body_of
+from ledger.storage.file_objects import FileObjects as FileObjects
+from ledger.storage.file_store import FileStore as FileStore
+from ledger.storage.memory_store import MemoryStore as MemoryStore
+from ledger.storage.objects import MemoryObjects as MemoryObjects
+from ledger.storage.objects import ObjectStore as ObjectStore
+from ledger.storage.objects import OverlayObjects as OverlayObjects
+from ledger.storage.store import Store as Store
+from ledger.trust.checkpoint import Checkpoint as Checkpoint
+from ledger.trust.keys import PublicKey as PublicKey
+from ledger.trust.keys import Signer as Signer
+from ledger.trust.keys import load_key as load_key
+from ledger.trust.keys import load_or_create_key as load_or_create_key
+from ledger.trust.merkle import InclusionProof as InclusionProof
 
 if TYPE_CHECKING:
-    from ledger.bundle import Bundle as Bundle
-    from ledger.bundle import read_bundle as read_bundle
-    from ledger.bundle import write_bundle as write_bundle
-    from ledger.tampering import drop_tail as drop_tail
-    from ledger.tampering import flip_byte as flip_byte
-    from ledger.tampering import rewrite_record as rewrite_record
-    from ledger.tampering import swap_records as swap_records
+    from ledger.chain.tampering import drop_tail as drop_tail
+    from ledger.chain.tampering import flip_byte as flip_byte
+    from ledger.chain.tampering import rewrite_record as rewrite_record
+    from ledger.chain.tampering import swap_records as swap_records
+    from ledger.evidence.bundle import Bundle as Bundle
+    from ledger.evidence.bundle import read_bundle as read_bundle
+    from ledger.evidence.bundle import write_bundle as write_bundle
 
 _LATE = {
-    "Bundle": "ledger.bundle",
-    "read_bundle": "ledger.bundle",
-    "write_bundle": "ledger.bundle",
-    "drop_tail": "ledger.tampering",
-    "flip_byte": "ledger.tampering",
-    "rewrite_record": "ledger.tampering",
-    "swap_records": "ledger.tampering",
+    "Bundle": "ledger.evidence.bundle",
+    "read_bundle": "ledger.evidence.bundle",
+    "write_bundle": "ledger.evidence.bundle",
+    "drop_tail": "ledger.chain.tampering",
+    "flip_byte": "ledger.chain.tampering",
+    "rewrite_record": "ledger.chain.tampering",
+    "swap_records": "ledger.chain.tampering",
 }
 
 

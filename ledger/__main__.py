@@ -1,117 +1,56 @@
-"""``python -m ledger verify DIR``: an audit that needs nothing but this package.
-
-Exit codes: 0 holds, 1 broken, 2 usage, 3 internal error, 4 unreadable, 5 nothing to verify.
-"""
+"""``python -m ledger COMMAND …``: the ledger without a shell around it."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Final
+from importlib import import_module
 
-from ledger.errors import LedgerError, UnreadableError
-from ledger.keys import PublicKey
-from ledger.verifying import Status, Verification, verify
-
-SCHEMA: Final = "os2.ledger.verification/1"
-EXIT: Final = {Status.OK: 0, Status.BROKEN: 1, Status.UNREADABLE: 4, Status.EMPTY: 5}
-_INTERNAL: Final = 3
-_USAGE: Final = 2
-_MAX_KEY_TEXT: Final = 4096
+from ledger.commands import BROKEN, EXITS, INTERNAL, INTERRUPTED, NAMES, UNREADABLE, USAGE
+from ledger.commands.shown import printable
+from ledger.errors import KeyProblem, LedgerError, UnreadableError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Run one command; returns the exit code. No traceback reaches the user."""
     options = _parser().parse_args(arguments)
     try:
-        key = _public_key(options.pubkey) if options.pubkey is not None else None
-    except LedgerError as problem:
-        sys.stderr.write(f"ledger: {problem}\n")
-        return _USAGE
-    try:
-        result = verify(options.directory, key, objects=options.objects)
-    except Exception as problem:  # noqa: BLE001 - the last line before the user: no traceback
-        sys.stderr.write(
-            f"ledger: internal error: {type(problem).__name__}: {problem}; please report it\n"
-        )
-        return _INTERNAL
-    try:
-        sys.stdout.write(_as_json(result) if options.json else _as_text(result))
+        code: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        sys.stderr.close()  # nobody reads; the exit code still tells
-    return EXIT[result.status]
+        sys.stderr.close()  # nobody reads any more
+        return UNREADABLE
+    except KeyboardInterrupt:
+        return _told("interrupted", INTERRUPTED)
+    except LedgerError as problem:
+        return _told(str(problem), _code(problem))
+    except Exception as problem:  # noqa: BLE001 - the last line before the user
+        kind = type(problem).__name__
+        return _told(f"internal error: {kind}: {problem}; please report it", INTERNAL)
+    return code
 
 
-def document(result: Verification) -> dict[str, object]:
-    """The verdict as the JSON document that ``--json`` prints."""
-    bad = result.first_bad
-    return {
-        "schema": SCHEMA,
-        "status": str(result.status),
-        "size": result.size,
-        "root": result.root.hex(),
-        "signer": result.signer,
-        "trusted": result.trusted,
-        "bytes": result.bytes,
-        "remarks": list(result.remarks),
-        "first_bad": None if bad is None else {"seq": bad.seq, "reason": bad.reason},
-    }
+def _code(problem: LedgerError) -> int:
+    if isinstance(problem, KeyProblem):
+        return USAGE
+    return UNREADABLE if isinstance(problem, UnreadableError) else BROKEN
+
+
+def _told(text: str, code: int) -> int:
+    sys.stderr.write(f"ledger: {printable(text)}\n")
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ledger", description="Verify a signed ledger.")
+    parser = argparse.ArgumentParser(prog="ledger", description="Keep and check a signed ledger.")
     commands = parser.add_subparsers(dest="command", required=True)
-    check = commands.add_parser(
-        "verify",
-        help="check every byte: chain, Merkle roots, signatures, publication",
-        epilog="exit codes: 0 holds, 1 broken, 2 usage, 3 internal error, 4 unreadable, "
-        "5 nothing to verify",
-    )
-    check.add_argument("directory", type=Path, metavar="DIR")
-    check.add_argument("--pubkey", metavar="FILE|TEXT", help="the public key you trust")
-    check.add_argument("--objects", action="store_true", help="hash the records' payloads too")
-    check.add_argument("--json", action="store_true", help="print one JSON document")
-    return parser
-
-
-def _public_key(given: str) -> PublicKey:
-    if given.count("+") >= 2:  # noqa: PLR2004 - name, hash, key
-        return PublicKey.parse(given)
-    try:
-        with Path(given).open("rb") as file:
-            return PublicKey.parse(file.read(_MAX_KEY_TEXT).decode())
-    except (OSError, ValueError) as problem:
-        raise UnreadableError(
-            f"expected a public key or the file of one, found {given!r}: {problem}; "
-            "pass <name>+<hash>+<base64>"
-        ) from problem
-
-
-def _as_json(result: Verification) -> str:
-    return json.dumps(document(result), indent=2, sort_keys=True) + "\n"
-
-
-def _as_text(result: Verification) -> str:
-    lines = [
-        f"size     {result.size}",
-        f"root     {result.root.hex() or '-'}",
-        f"signer   {_printable(result.signer or '-')}",
-        f"trusted  {'yes' if result.trusted else 'no: the ledger named this key itself'}",
-        f"verdict  {result.status}",
-    ]
-    if result.first_bad is not None:
-        lines.append(
-            f"first    record {result.first_bad.seq}: {_printable(result.first_bad.reason)}"
+    for name in NAMES:
+        module = import_module(f"ledger.commands.{name.replace('-', '_')}")
+        command = commands.add_parser(
+            name, help=module.SUMMARY, description=module.SUMMARY, epilog=EXITS
         )
-    lines.extend(f"remark   {remark}" for remark in result.remarks)
-    return "\n".join(lines) + "\n"
-
-
-def _printable(text: str) -> str:
-    """``text`` without what a terminal would execute."""
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+        module.configure(command)
+        command.set_defaults(run=module.run)
+    return parser
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ KINDS = set(
         r'= "((?:ledger|manifest|session|command|state)\.[a-z]+)"',
         "\n".join(
             path.read_text()
-            for path in [*(ROOT / "os2shell" / "kernel").glob("*.py"), *(ROOT / "os2shell" / "policy").glob("*.py"), ROOT / "ledger" / "record.py"]
+            for path in [*(ROOT / "os2shell" / "kernel").glob("*.py"), *(ROOT / "os2shell" / "policy").glob("*.py"), ROOT / "ledger" / "form" / "record.py"]
         ),
     )
 )  # fmt: skip

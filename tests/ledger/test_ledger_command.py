@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ledger import Signer, tampering
+from ledger import Signer
 from ledger.__main__ import main
+from ledger.chain import tampering
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger import Entry, Signer, TokenSignatureLedger, verify
-from ledger.record import genesis
+from ledger.form.record import genesis
 
 GOLDEN = Path(__file__).parent / "golden" / "v1"
 PAGE = Path(__file__).parent.parent.parent / "docs" / "ledger-format.md"

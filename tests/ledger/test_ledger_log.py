@@ -28,7 +28,7 @@ from ledger import (
     body_of,
     verify,
 )
-from ledger.merkle import leaf_hash, verify_inclusion
+from ledger.trust.merkle import leaf_hash, verify_inclusion
 
 Clock = Callable[[], int]
 

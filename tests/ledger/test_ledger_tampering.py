@@ -16,13 +16,13 @@ from ledger import (
     TokenSignatureLedger,
     Verification,
     body_of,
-    tampering,
     verify,
 )
-from ledger.file_store import FileStore
-from ledger.record import link
-from ledger.segment import HEADER, Frame, frames, record_frame
-from ledger.store import Position
+from ledger.chain import tampering
+from ledger.form.record import link
+from ledger.storage.file_store import FileStore
+from ledger.storage.segment import HEADER, Frame, frames, record_frame
+from ledger.storage.store import Position
 
 Opener = Callable[[], TokenSignatureLedger]
 

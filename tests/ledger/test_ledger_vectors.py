@@ -11,9 +11,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ledger import KeyFormatError, NoteError, ProofError, PublicKey, digest
-from ledger import checkpoint as checkpoints
-from ledger.keys import is_safe_point
-from ledger.merkle import (
+from ledger.trust import checkpoint as checkpoints
+from ledger.trust.keys import is_safe_point
+from ledger.trust.merkle import (
     Frontier,
     InclusionProof,
     collect,
@@ -25,7 +25,7 @@ from ledger.merkle import (
     verify_consistency,
     verify_inclusion,
 )
-from ledger.note import parse
+from ledger.trust.note import parse
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 

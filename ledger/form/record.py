@@ -13,9 +13,9 @@ from typing import Final, cast
 import msgpack  # type: ignore[import-untyped]
 from blake3 import blake3
 
-from ledger import canonical
-from ledger.canonical import Digest, Json
 from ledger.errors import BodyTooLarge, CanonicalError, EntryError
+from ledger.form import canonical
+from ledger.form.canonical import Digest, Json
 
 VERSION: Final = 1
 MAX_BODY_BYTES: Final = 64 * 1024  # a body is strictly shorter

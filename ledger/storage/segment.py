@@ -10,11 +10,11 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from ledger.canonical import digest
 from ledger.errors import DamagedError, FormatError
-from ledger.note import MAX_NOTE_BYTES
-from ledger.record import MAX_BODY_BYTES
-from ledger.store import Position, Store
+from ledger.form.canonical import digest
+from ledger.form.record import MAX_BODY_BYTES
+from ledger.storage.store import Position, Store
+from ledger.trust.note import MAX_NOTE_BYTES
 
 MAGIC: Final = b"OS2SEG\r\n"
 FORMAT: Final = 1

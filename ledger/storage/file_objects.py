@@ -15,9 +15,9 @@ from typing import BinaryIO, Final
 
 from blake3 import blake3
 
-from ledger.canonical import Digest, digest
 from ledger.errors import DiskFull, DurabilityError, LedgerError, ObjectMissing, UnreadableError
-from ledger.objects import CHUNK_BYTES, Reader, damaged, missing, require, within_limit
+from ledger.form.canonical import Digest, digest
+from ledger.storage.objects import CHUNK_BYTES, Reader, damaged, missing, require, within_limit
 
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _SETTLED: Final = 0o444

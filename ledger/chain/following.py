@@ -6,11 +6,12 @@ stops the following and is nobody's error here; anywhere else it is damage.
 
 from collections.abc import Iterator
 
-from ledger import checkpoint, segment
+from ledger.chain.follower import Follower
 from ledger.errors import DamagedError, EquivocationError, NoteError, RollbackError
-from ledger.follower import Follower
-from ledger.segment import Frame, Torn
-from ledger.store import Position, Store
+from ledger.storage import segment
+from ledger.storage.segment import Frame, Torn
+from ledger.storage.store import Position, Store
+from ledger.trust import checkpoint
 
 
 def follow_log(store: Store, follower: Follower, end: Position) -> Iterator[tuple[Position, Frame]]:

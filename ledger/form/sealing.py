@@ -3,8 +3,8 @@
 For replay, which holds what it would append against the bytes that were recorded.
 """
 
-from ledger import canonical
-from ledger.record import Entry, genesis, seal
+from ledger.form import canonical
+from ledger.form.record import Entry, genesis, seal
 
 
 def body_of(entry: Entry, *, seq: int, hlc: int, node: str) -> bytes:

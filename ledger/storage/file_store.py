@@ -27,9 +27,9 @@ from ledger.errors import (
     LedgerMissing,
     UnreadableError,
 )
-from ledger.file_objects import NO_ROOM, FileObjects, sync_directory
-from ledger.objects import ObjectStore
-from ledger.store import Position
+from ledger.storage.file_objects import NO_ROOM, FileObjects, sync_directory
+from ledger.storage.objects import ObjectStore
+from ledger.storage.store import Position
 
 MAX_SMALL_FILE: Final = 64 * 1024 * 1024
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -10,7 +10,7 @@ another.
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
-from ledger.objects import ObjectStore
+from ledger.storage.objects import ObjectStore
 
 
 class Position(NamedTuple):

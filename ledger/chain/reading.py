@@ -11,14 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from ledger import canonical, checkpoint, segment
-from ledger.canonical import Digest
+from ledger.chain.places import Places, read_checkpoint
 from ledger.errors import CanonicalError, DamagedError, NoteError
-from ledger.index import Index, read_checkpoint
-from ledger.keys import PublicKey
-from ledger.record import Record, genesis, link, unsealed
-from ledger.segment import Frame, Torn
-from ledger.store import Position, Store
+from ledger.form import canonical
+from ledger.form.canonical import Digest
+from ledger.form.record import Record, genesis, link, unsealed
+from ledger.storage import segment
+from ledger.storage.segment import Frame, Torn
+from ledger.storage.store import Position, Store
+from ledger.trust import checkpoint
+from ledger.trust.keys import PublicKey
 
 _CONFIRM_EVERY: Final = 1024
 
@@ -39,10 +41,10 @@ class Reading:
     end: Position
 
     def records(
-        self, index: Index, anchors: dict[int, Digest], first: int, last: int
+        self, places: Places, anchors: dict[int, Digest], first: int, last: int
     ) -> Iterator[Record]:
         """The records ``first`` to ``last``; the signed head must be at least ``last``."""
-        seq, chain, at = self._start(index, anchors, first)
+        seq, chain, at = self._start(places, anchors, first)
         encoder = canonical.packer()
         waiting: list[Record] = []
         for frame in self._frames(at, seq):
@@ -66,8 +68,8 @@ class Reading:
                 return
         raise DamagedError(seq, f"expected {last} records under a checkpoint, found the log's end")
 
-    def _start(self, index: Index, anchors: dict[int, Digest], first: int) -> _Start:
-        found = index.before(first)
+    def _start(self, places: Places, anchors: dict[int, Digest], first: int) -> _Start:
+        found = places.before(first)
         if found is not None:
             size, at = found
             if self.key is None:
@@ -78,7 +80,7 @@ class Reading:
                     return _Start(size, signed.chain, Position(at.segment, stop))
             except (ValueError, NoteError):
                 pass  # a false place in a cache: the scan below meets whatever is wrong there
-            index.clear()
+            places.clear()
         return _Start(0, genesis(self.origin), Position(0, segment.HEADER.size))
 
     def _frames(self, at: Position, seq: int) -> Iterator[Frame]:

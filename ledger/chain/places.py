@@ -1,6 +1,6 @@
 """Where to begin reading, and the head cache: two things that may be lost and are never believed.
 
-The index holds places of signed checkpoints, at most one for ``SPACING`` records. Whoever starts
+Here are places of signed checkpoints, at most one for ``SPACING`` records. Whoever starts
 there verifies the signature first, so a false place costs a scan and nothing else. The head cache
 holds the last of these states with the tree's edge; it is accepted only when the checkpoint in
 the log at that very place is signed and states the same root.
@@ -10,14 +10,15 @@ from array import array
 from bisect import bisect_right
 from typing import Final
 
-from ledger import canonical, checkpoint
+from ledger.chain.follower import Mark
 from ledger.errors import LedgerError
-from ledger.follower import Mark
-from ledger.keys import PublicKey
-from ledger.merkle import Frontier
-from ledger.note import MAX_NOTE_BYTES
-from ledger.segment import CHECKPOINT_BIT, HEADER, LENGTH, TAIL_BYTES, check_header
-from ledger.store import Position, Store
+from ledger.form import canonical
+from ledger.storage.segment import CHECKPOINT_BIT, HEADER, LENGTH, TAIL_BYTES, check_header
+from ledger.storage.store import Position, Store
+from ledger.trust import checkpoint
+from ledger.trust.keys import PublicKey
+from ledger.trust.merkle import Frontier
+from ledger.trust.note import MAX_NOTE_BYTES
 
 SPACING: Final = 1024
 _VERSION: Final = 1
@@ -25,7 +26,7 @@ _FIELDS: Final = 6
 _COLUMNS: Final = 3
 
 
-class Index:
+class Places:
     """Sizes and places of checkpoint frames, growing."""
 
     def __init__(self, spacing: int = SPACING) -> None:
@@ -87,25 +88,25 @@ def read_checkpoint(
     return checkpoint.verified(note, key), at.offset + LENGTH.size + size + TAIL_BYTES
 
 
-def dump_mark(mark: Mark, index: Index) -> bytes:
+def dump_mark(mark: Mark, places: Places) -> bytes:
     """The head cache for ``mark``."""
     edge: list[canonical.Json] = list(mark.edge)
     return canonical.encode(
-        [_VERSION, mark.start.segment, mark.start.offset, mark.size, edge, index.dump()]
+        [_VERSION, mark.start.segment, mark.start.offset, mark.size, edge, places.dump()]
     )
 
 
-def load_mark(store: Store, key: PublicKey, index: Index) -> Mark | None:
+def load_mark(store: Store, key: PublicKey, places: Places) -> Mark | None:
     """The cached mark, when the signed log confirms it; None sends the caller to scan."""
     try:
         data = store.cached()
-        return None if data is None else _confirmed(store, key, index, canonical.decode(data))
+        return None if data is None else _confirmed(store, key, places, canonical.decode(data))
     # A cache is never worth an error: whatever is wrong with it, the scan finds the truth.
     except (LedgerError, ValueError, TypeError, ArithmeticError):
         return None
 
 
-def _confirmed(store: Store, key: PublicKey, index: Index, values: canonical.Json) -> Mark | None:
+def _confirmed(store: Store, key: PublicKey, places: Places, values: canonical.Json) -> Mark | None:
     if not isinstance(values, list) or len(values) != _FIELDS or values[0] != _VERSION:
         return None
     _, segment, offset, size, edge, columns = values
@@ -119,6 +120,6 @@ def _confirmed(store: Store, key: PublicKey, index: Index, values: canonical.Jso
     frontier = Frontier(size, [part for part in edge if isinstance(part, bytes)])
     if found.size != size or found.root != frontier.root():
         return None
-    index.load(columns)
+    places.load(columns)
     end = Position(segment, stop)
     return Mark(size, found.chain, found.hlc, tuple(frontier.hashes), found, start, end)

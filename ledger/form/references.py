@@ -5,7 +5,7 @@ inline. Without ``data`` the digest names an object. What an object's own bytes 
 their reader.
 """
 
-from ledger.canonical import Digest, Json
+from ledger.form.canonical import Digest, Json
 
 _DIGEST_BYTES = 32
 

@@ -8,15 +8,17 @@ All work on ledgers of one segment.
 from pathlib import Path
 from typing import Final, cast
 
-from ledger import canonical, checkpoint, segment
-from ledger.canonical import Json
 from ledger.errors import LedgerError
-from ledger.file_store import FileStore, segment_name
-from ledger.merkle import Frontier, leaf_hash
-from ledger.note import Note, encode64, parse
-from ledger.record import genesis, link
-from ledger.segment import Frame
-from ledger.store import Position
+from ledger.form import canonical
+from ledger.form.canonical import Json
+from ledger.form.record import genesis, link
+from ledger.storage import segment
+from ledger.storage.file_store import FileStore, segment_name
+from ledger.storage.segment import Frame
+from ledger.storage.store import Position
+from ledger.trust import checkpoint
+from ledger.trust.merkle import Frontier, leaf_hash
+from ledger.trust.note import Note, encode64, parse
 
 _ATTRIBUTES: Final = 8
 _SEQ: Final = 1

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from threading import RLock
 
-from ledger.objects import MemoryObjects, ObjectStore
-from ledger.store import Position
+from ledger.storage.objects import MemoryObjects, ObjectStore
+from ledger.storage.store import Position
 
 
 class MemoryStore:

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ledger.canonical import Digest
 from ledger.errors import CheckpointError
-from ledger.keys import PublicKey, Signer
-from ledger.merkle import HASH_BYTES
-from ledger.note import Note, decode64, encode64, parse
-from ledger.record import Head
+from ledger.form.canonical import Digest
+from ledger.form.record import Head
+from ledger.trust.keys import PublicKey, Signer
+from ledger.trust.merkle import HASH_BYTES
+from ledger.trust.note import Note, decode64, encode64, parse
 
 DURABILITY: Final = "group"
 _LEAST_LINES: Final = 3

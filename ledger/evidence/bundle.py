@@ -21,18 +21,19 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Self, cast
 
 from blake3 import blake3
 
-from ledger import canonical, checkpoint
-from ledger.canonical import Digest, Json
-from ledger.checkpoint import Checkpoint
 from ledger.errors import BundleError, DiskFull, DurabilityError, LedgerError
-from ledger.file_objects import NO_ROOM, sync_directory
-from ledger.keys import PublicKey
-from ledger.merkle import InclusionProof, leaf_hash, verify_inclusion
-from ledger.objects import CHUNK_BYTES, Reader, damaged, missing
-from ledger.record import CREATED, MAX_BODY_BYTES, Record, genesis, link, unsealed
+from ledger.form import canonical
+from ledger.form.canonical import Digest, Json
+from ledger.form.record import CREATED, MAX_BODY_BYTES, Record, genesis, link, unsealed
+from ledger.storage.file_objects import NO_ROOM, sync_directory
+from ledger.storage.objects import CHUNK_BYTES, Reader, damaged, missing
+from ledger.trust import checkpoint
+from ledger.trust.checkpoint import Checkpoint
+from ledger.trust.keys import PublicKey
+from ledger.trust.merkle import InclusionProof, leaf_hash, verify_inclusion
 
 if TYPE_CHECKING:
-    from ledger.log import TokenSignatureLedger
+    from ledger.chain.log import TokenSignatureLedger
 
 SCHEMA: Final = "os2.evidence/1"
 NO_DIGEST: Final = Digest(bytes(32))

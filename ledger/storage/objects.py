@@ -9,8 +9,8 @@ import io
 from collections.abc import Callable
 from typing import BinaryIO, Final, Protocol
 
-from ledger.canonical import Digest, digest
 from ledger.errors import ObjectDamaged, ObjectMissing, ObjectTooLarge
+from ledger.form.canonical import Digest, digest
 
 MAX_OBJECT_BYTES: Final = 64 * 1024**3
 CHUNK_BYTES: Final = 1024 * 1024

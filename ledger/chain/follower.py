@@ -11,15 +11,16 @@ deciding what a torn end means.
 
 from typing import NamedTuple
 
-from ledger import canonical, checkpoint
-from ledger.canonical import Digest
-from ledger.checkpoint import Checkpoint
 from ledger.errors import CanonicalError, DamagedError, KeyProblem, NoteError
-from ledger.keys import PublicKey
-from ledger.merkle import Frontier, leaf_hash
-from ledger.record import CREATED, Head, fields, genesis, link
-from ledger.segment import Frame
-from ledger.store import Position
+from ledger.form import canonical
+from ledger.form.canonical import Digest
+from ledger.form.record import CREATED, Head, fields, genesis, link
+from ledger.storage.segment import Frame
+from ledger.storage.store import Position
+from ledger.trust import checkpoint
+from ledger.trust.checkpoint import Checkpoint
+from ledger.trust.keys import PublicKey
+from ledger.trust.merkle import Frontier, leaf_hash
 
 
 class Mark(NamedTuple):

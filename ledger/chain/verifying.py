@@ -15,8 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, cast
 
-from ledger import segment
-from ledger.canonical import Digest, Json
+from ledger.chain.follower import Follower
 from ledger.errors import (
     DamagedError,
     FormatError,
@@ -25,13 +24,14 @@ from ledger.errors import (
     ObjectProblem,
     UnreadableError,
 )
-from ledger.file_store import FileStore
-from ledger.follower import Follower
-from ledger.keys import PublicKey
-from ledger.objects import CHUNK_BYTES, ObjectStore
-from ledger.references import referred
-from ledger.segment import Torn
-from ledger.store import Position, Store
+from ledger.form.canonical import Digest, Json
+from ledger.form.references import referred
+from ledger.storage import segment
+from ledger.storage.file_store import FileStore
+from ledger.storage.objects import CHUNK_BYTES, ObjectStore
+from ledger.storage.segment import Torn
+from ledger.storage.store import Position, Store
+from ledger.trust.keys import PublicKey
 
 _ATTRIBUTES: Final = 8
 _PAYLOAD: Final = 9
@@ -194,7 +194,7 @@ class _Audit:
 
     def _published_reason(self, published: bytes) -> str:
         """Why the file ``checkpoint`` is none of the log's."""
-        from ledger import checkpoint  # noqa: PLC0415 - only on the way to a verdict
+        from ledger.trust import checkpoint  # noqa: PLC0415 - only on the way to a verdict
 
         key, size = self.follower.key, self.follower.size
         try:

@@ -17,9 +17,10 @@ from pathlib import Path
 from threading import RLock
 from typing import Final, Self
 
-from ledger import canonical, checkpoint, segment
-from ledger.canonical import Digest, Json
-from ledger.checkpoint import Checkpoint
+from ledger.chain.follower import Follower
+from ledger.chain.following import follow_log, refuse_rollback
+from ledger.chain.places import Places, dump_mark, load_mark
+from ledger.chain.reading import Reading
 from ledger.errors import (
     ClockError,
     ClosedError,
@@ -31,16 +32,27 @@ from ledger.errors import (
     ReadOnlyError,
     WrongKey,
 )
-from ledger.file_store import FileStore
-from ledger.follower import Follower
-from ledger.following import follow_log, refuse_rollback
-from ledger.index import Index, dump_mark, load_mark
-from ledger.keys import PublicKey, Signer
-from ledger.merkle import InclusionProof, inclusion_proofs, leaf_hash
-from ledger.objects import ObjectStore
-from ledger.reading import Reading
-from ledger.record import CREATED, MAX_U64, RECOVERED, Author, Entry, Head, Record, seal, unsealed
-from ledger.store import Position, Store
+from ledger.form import canonical
+from ledger.form.canonical import Digest, Json
+from ledger.form.record import (
+    CREATED,
+    MAX_U64,
+    RECOVERED,
+    Author,
+    Entry,
+    Head,
+    Record,
+    seal,
+    unsealed,
+)
+from ledger.storage import segment
+from ledger.storage.file_store import FileStore
+from ledger.storage.objects import ObjectStore
+from ledger.storage.store import Position, Store
+from ledger.trust import checkpoint
+from ledger.trust.checkpoint import Checkpoint
+from ledger.trust.keys import PublicKey, Signer
+from ledger.trust.merkle import InclusionProof, inclusion_proofs, leaf_hash
 
 _CACHE_EVERY: Final = 1024 * 1024  # bytes of log after which the head cache is renewed
 _CACHE_AT_CLOSE: Final = 64 * 1024
@@ -86,7 +98,7 @@ class TokenSignatureLedger:
         self._closed = False
         self._poisoned = False
         self._settled = False
-        self._index = Index() if self._signed else Index(_SPACING_UNSIGNED)
+        self._places = Places() if self._signed else Places(_SPACING_UNSIGNED)
         self._anchors: dict[int, Digest] = {}
         key = signer.public if signer is not None else public_key
         self._follower = Follower(key, signed=self._signed, origin=origin)
@@ -204,7 +216,7 @@ class TokenSignatureLedger:
             self._follower.key if self._signed else None,
             self._follower.origin,
             self._follower.mark.stop,
-        ).records(self._index, self._anchors, max(start, 0), last)
+        ).records(self._places, self._anchors, max(start, 0), last)
 
     def record(self, seq: int) -> Record:
         """The record ``seq``; IndexError beyond the head."""
@@ -260,7 +272,7 @@ class TokenSignatureLedger:
             return
         self._check_identity()
         key = self._follower.key
-        mark = load_mark(self._store, key, self._index) if key is not None else None
+        mark = load_mark(self._store, key, self._places) if key is not None else None
         if mark is not None:
             self._follower.begin(mark)
             self._cached_at = mark.stop
@@ -317,14 +329,14 @@ class TokenSignatureLedger:
         """Take all frames up to ``end``, remembering where reading can begin later."""
         for at, frame in follow_log(self._store, self._follower, end):
             if frame.is_checkpoint:
-                self._index.note(self._follower.size, self._follower.mark.start)
+                self._places.note(self._follower.size, self._follower.mark.start)
             else:
                 self._anchor(at)
 
     def _anchor(self, at: Position) -> None:
         """Without checkpoints, remember chain digests ourselves; memory cannot be altered."""
         size = self._follower.size
-        if not self._signed and self._index.note(size, at):
+        if not self._signed and self._places.note(size, at):
             self._anchors[size] = self._follower.chain
 
     def _publish(self, note: bytes) -> None:
@@ -404,7 +416,7 @@ class TokenSignatureLedger:
             if signed is None:
                 self._anchor(stop)
                 return
-            self._index.note(self._follower.size, start)
+            self._places.note(self._follower.size, start)
             self._store.publish(signed.note)
             self._renew_cache(_CACHE_EVERY)
         except BaseException:
@@ -438,7 +450,7 @@ class TokenSignatureLedger:
         if mark.checkpoint is None or not self._store.writable or self._store.volatile:
             return
         if mark.stop.segment != old.segment or mark.stop.offset - old.offset >= least:
-            self._store.cache(dump_mark(mark, self._index))
+            self._store.cache(dump_mark(mark, self._places))
             self._cached_at = mark.stop
 
     def _poison(self) -> None:

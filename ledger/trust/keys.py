@@ -26,7 +26,7 @@ from ledger.errors import (
     UnreadableError,
     WrongKey,
 )
-from ledger.note import KEY_ID_BYTES, Note, Signature, decode64, encode64, is_name
+from ledger.trust.note import KEY_ID_BYTES, Note, Signature, decode64, encode64, is_name
 
 SEED_BYTES: Final = 32
 _ED25519: Final = b"\x01"

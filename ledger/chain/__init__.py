@@ -1,0 +1,1 @@
+"""The log itself: appending, following, reading, auditing."""

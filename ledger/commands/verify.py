@@ -1,0 +1,68 @@
+"""``python -m ledger verify DIR``: an audit that needs nothing but this package."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Final
+
+from ledger.chain.verifying import Status, Verification, verify
+from ledger.commands import BROKEN, EMPTY, OK, UNREADABLE
+from ledger.commands.given import public_key
+from ledger.commands.shown import document, printable
+
+SUMMARY: Final = "check every byte: chain, Merkle roots, signatures, publication"
+SCHEMA: Final = "os2.ledger.verification/1"
+EXIT: Final = {
+    Status.OK: OK,
+    Status.BROKEN: BROKEN,
+    Status.UNREADABLE: UNREADABLE,
+    Status.EMPTY: EMPTY,
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("directory", type=Path, metavar="DIR")
+    parser.add_argument("--pubkey", metavar="FILE|TEXT", help="the public key you trust")
+    parser.add_argument("--objects", action="store_true", help="hash the records' payloads too")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Audit and print the verdict."""
+    key = public_key(options.pubkey) if options.pubkey is not None else None
+    result = verify(options.directory, key, objects=options.objects)
+    sys.stdout.write(document(body(result)) if options.json else _text(result))
+    return EXIT[result.status]
+
+
+def body(result: Verification) -> dict[str, object]:
+    """The verdict as JSON."""
+    bad = result.first_bad
+    return {
+        "schema": SCHEMA,
+        "status": str(result.status),
+        "size": result.size,
+        "root": result.root.hex(),
+        "signer": result.signer,
+        "trusted": result.trusted,
+        "bytes": result.bytes,
+        "remarks": list(result.remarks),
+        "first_bad": None if bad is None else {"seq": bad.seq, "reason": bad.reason},
+    }
+
+
+def _text(result: Verification) -> str:
+    lines = [
+        f"size     {result.size}",
+        f"root     {result.root.hex() or '-'}",
+        f"signer   {printable(result.signer or '-')}",
+        f"trusted  {'yes' if result.trusted else 'no: the ledger named this key itself'}",
+        f"verdict  {result.status}",
+    ]
+    if result.first_bad is not None:
+        lines.append(
+            f"first    record {result.first_bad.seq}: {printable(result.first_bad.reason)}"
+        )
+    lines.extend(f"remark   {remark}" for remark in result.remarks)
+    return "\n".join(lines) + "\n"

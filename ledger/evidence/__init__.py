@@ -1,0 +1,1 @@
+"""What leaves the ledger for other eyes, verifiable without it."""

@@ -1,0 +1,1 @@
+"""The form of what is recorded: canonical bytes, records, what they refer to. Pure."""

@@ -1,0 +1,1 @@
+"""Where bytes rest: segments and objects, on disk and in memory. Moves bytes and never judges."""

@@ -1,0 +1,1 @@
+"""Why a stranger may believe a log: Merkle proofs, signed notes, checkpoints, keys."""
