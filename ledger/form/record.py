@@ -37,6 +37,7 @@ class Entry:
     actor: str = ""
     token: str = ""
     payload: Digest | None = None
+    commitment: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,11 @@ def seal(
             f"expected a payload digest of 32 bytes, found {len(payload)}; put the content "
             "into the object store and refer to what it returns"
         )
+    commitment = entry.commitment
+    if commitment is not None and len(commitment) != _DIGEST_BYTES:
+        raise EntryError(f"expected a commitment of 32 bytes, found {len(commitment)}")
     attributes = cast("dict[str, Json]", canonical.ordered(dict(entry.attributes)))
-    values = (VERSION, seq, hlc, *texts, attributes, payload, None)
+    values = (VERSION, seq, hlc, *texts, attributes, payload, commitment)
     body = canonical.pack(encoder, values)
     if len(body) >= MAX_BODY_BYTES:
         raise BodyTooLarge(
