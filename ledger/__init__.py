@@ -35,8 +35,10 @@ from ledger.errors import ObjectMissing as ObjectMissing
 from ledger.errors import ObjectProblem as ObjectProblem
 from ledger.errors import ObjectTooLarge as ObjectTooLarge
 from ledger.errors import ProofError as ProofError
+from ledger.errors import PrunedError as PrunedError
 from ledger.errors import ReadOnlyError as ReadOnlyError
 from ledger.errors import RollbackError as RollbackError
+from ledger.errors import SealError as SealError
 from ledger.errors import UnreadableError as UnreadableError
 from ledger.errors import WrongKey as WrongKey
 from ledger.form.canonical import Digest as Digest

@@ -18,11 +18,15 @@ LedgerError
 ├── FormatError             not a ledger's file, or one of a newer format
 ├── NoteError               the text is not a signed note, or no signature on it holds
 │   └── CheckpointError     the note holds but is not a checkpoint
+├── SealError               the text is not the seal of a segment
+├── PrunedError             the records asked for were removed on purpose; their proofs still hold
 ├── ProofError              a Merkle proof does not hold
 ├── KeyProblem              a key cannot be used
 │   ├── KeyExposed          the secret key is readable by others
 │   ├── KeyFormatError      the file or text is not a key, or a weak one
+│   ├── KeyMisplaced        a secret key would lie inside the ledger it signs
 │   └── WrongKey            the key is not the one of this ledger
+├── EpochError              epochs of keys, a rotation or an endorsement that breaks their rules
 ├── ObjectProblem           content that records refer to
 │   ├── ObjectMissing       nothing is stored under that digest
 │   ├── ObjectDamaged       what is stored does not have that digest
@@ -109,6 +113,14 @@ class CheckpointError(NoteError):
     """The note is not a checkpoint of this format."""
 
 
+class SealError(LedgerError):
+    """The text does not say what a segment holds, or says it in another spelling."""
+
+
+class PrunedError(LedgerError):
+    """The records were removed by pruning, which a record in the log states."""
+
+
 class ProofError(LedgerError):
     """A Merkle proof is malformed or leads to another root."""
 
@@ -125,8 +137,16 @@ class KeyFormatError(KeyProblem):
     """The text or file is not an acceptable key."""
 
 
+class KeyMisplaced(KeyProblem):
+    """A secret key must not lie where copies of the ledger are made."""
+
+
 class WrongKey(KeyProblem):
     """The key belongs to another ledger."""
+
+
+class EpochError(LedgerError):
+    """A table of epochs, a rotation or an endorsement breaks the rules of epochs."""
 
 
 class ObjectProblem(LedgerError):
