@@ -35,6 +35,7 @@ class FileObjects:
         self._pending: dict[Digest, Path] = {}
         self._made: set[Path] = set()
         self._serial = 0
+        self._failed = False
 
     def put(self, data: bytes) -> Digest:
         """Keep ``data``; one stat when it is here already."""
@@ -72,12 +73,18 @@ class FileObjects:
         return self.path(name).is_file()
 
     def flush(self) -> None:
-        """Sync what is pending, then mark it settled."""
+        """Sync what is pending, then mark it settled; after one failure it fails for good."""
+        if self._failed:  # the kernel forgot what it could not write, so the next sync would lie
+            raise DurabilityError(
+                f"expected a sync of {self._directory} that holds, found one that failed before; "
+                "open the ledger again and put the objects again"
+            )
         if not self._pending:
             return
         try:
             self._sync()
         except OSError as problem:
+            self._failed = True
             raise _write_error(problem, self._directory) from problem
         self._pending.clear()
 

@@ -197,12 +197,18 @@ class FileStore:
         if self._lock_file is None:
             yield  # a copy without lock file: nobody appends to it
             return
-        fcntl.flock(self._lock_file, kind)
+        self._flock(self._lock_file, kind)
         try:
             yield
         finally:
             if self._lock_file is not None:
-                fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+                self._flock(self._lock_file, fcntl.LOCK_UN)
+
+    def _flock(self, descriptor: int, kind: int) -> None:
+        try:
+            fcntl.flock(descriptor, kind)
+        except OSError as problem:
+            self._fail("hold the lock", problem)  # closing lets go of it for certain
 
     def _create_folders(self, *, create: bool) -> None:
         if not create:
