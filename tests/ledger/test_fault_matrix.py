@@ -1,0 +1,293 @@
+"""Every call on the disk that a ledger makes, going wrong in every way, one at a time.
+
+For each history below and each kind of fault, the first call is spoiled, then the second, and so
+on until the history ends without meeting its fault. After each the ledger is opened again: what
+was acknowledged is there, byte for byte, nothing is half there, and it can be used.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from ledger import (
+    ClosedError,
+    Digest,
+    Entry,
+    LedgerError,
+    Record,
+    Signer,
+    TokenSignatureLedger,
+    digest,
+    load_or_create_key,
+    verify,
+)
+from ledger.storage.file_store import FileStore
+from tests.ledger.faulty import Faults, Killed, Kind
+
+ORIGIN = "test.example/log"
+SIGNER = Signer(ORIGIN, bytes(range(32)))
+SEGMENT_BYTES = 3_000
+NOW = 1_700_000_000_000_000_000
+
+
+@dataclass
+class Told:
+    """What the ledger promised before it failed."""
+
+    records: list[Record] = field(default_factory=list)
+    payloads: dict[Digest, bytes] = field(default_factory=dict)
+
+
+History = Callable[[Path, Told], None]
+
+
+def opened(folder: Path, segment_bytes: int = 64 * 1024 * 1024) -> TokenSignatureLedger:
+    store = FileStore(folder)
+    return TokenSignatureLedger(
+        store, SIGNER, clock=lambda: NOW, node="n1", segment_bytes=segment_bytes
+    )
+
+
+def append(ledger: TokenSignatureLedger, told: Told, *entries: Entry) -> None:
+    """Append, and once more after a failure: that must be refused, or be true."""
+    try:
+        told.records += ledger.append(*entries)
+    except LedgerError:
+        with suppress(ClosedError):
+            told.records += ledger.append(Entry("again", {}))
+        raise
+
+
+def creating(folder: Path, told: Told) -> None:
+    with opened(folder) as ledger:
+        append(ledger, told, Entry("a", {"n": 1}), Entry("b", {}))
+        append(ledger, told, Entry("c", {}))
+
+
+def rolling_over(folder: Path, told: Told) -> None:
+    with opened(folder, SEGMENT_BYTES) as ledger:
+        for n in range(3):
+            append(ledger, told, Entry("large", {"text": "x" * 900, "n": n}))
+
+
+def caching(folder: Path, told: Told) -> None:
+    with opened(folder) as ledger:
+        append(ledger, told, *[Entry("large", {"text": "x" * 7000})] * 10)
+
+
+def recovering(folder: Path, told: Told) -> None:
+    with opened(folder) as ledger:
+        append(ledger, told, Entry("after", {}))
+
+
+def renewing_the_publication(folder: Path, told: Told) -> None:
+    recovering(folder, told)
+
+
+def with_objects(folder: Path, told: Told) -> None:
+    with opened(folder) as ledger:
+        for content in (b"short", bytes(5_000)):
+            name = ledger.objects.put(content)
+            append(ledger, told, Entry("with", {}, payload=name))
+            told.payloads[name] = content
+
+
+def with_many_objects(folder: Path, told: Told) -> None:
+    contents = [b"object %d" % n for n in range(34)]
+    with opened(folder) as ledger:
+        names = [ledger.objects.put(content) for content in contents]
+        append(ledger, told, *[Entry("with", {}, payload=name) for name in names])
+        told.payloads |= dict(zip(names, contents, strict=True))
+
+
+def streaming_an_object(folder: Path, told: Told) -> None:
+    parts = [b"one", b"two" * 1000]
+    content = b"".join(parts)
+    with opened(folder) as ledger:
+        for _ in range(2):
+            left = list(parts)
+            name = ledger.objects.put_stream(lambda _, left=left: left.pop(0) if left else b"")
+            append(ledger, told, Entry("with", {}, payload=name))
+            told.payloads[name] = content
+
+
+def two_instances(folder: Path, told: Told) -> None:
+    with opened(folder) as one, opened(folder) as two:
+        append(one, told, Entry("one", {}))
+        append(two, told, Entry("two", {}))
+        append(one, told, Entry("one", {}))
+
+
+def nothing_yet(_: Path) -> None:
+    """The folder does not exist."""
+
+
+def six_records(folder: Path) -> None:
+    with opened(folder) as ledger:
+        ledger.append(Entry("a", {}), Entry("b", {}))
+        ledger.append(*[Entry("c", {"n": n}) for n in range(3)])
+
+
+def nearly_full(folder: Path) -> None:
+    with opened(folder, SEGMENT_BYTES) as ledger:
+        ledger.append(Entry("a", {"text": "x" * 1_500}))
+
+
+def torn(folder: Path) -> None:
+    six_records(folder)
+    note = (folder / "checkpoint").read_bytes()
+    with opened(folder) as ledger:
+        ledger.append(Entry("lost", {"text": "y" * 300}))
+    path = folder / "segments" / "000000000000.seg"
+    path.write_bytes(path.read_bytes()[:-50])
+    (folder / "checkpoint").write_bytes(note)
+
+
+def torn_when_new(folder: Path) -> None:
+    six_records(folder)
+    path = folder / "segments" / "000000000000.seg"
+    path.write_bytes(path.read_bytes()[:100])
+    (folder / "checkpoint").unlink()
+
+
+def unpublished(folder: Path) -> None:
+    six_records(folder)
+    (folder / "checkpoint").unlink()
+
+
+HISTORIES: list[tuple[Callable[[Path], None], History]] = [
+    (nothing_yet, creating),
+    (six_records, creating),
+    (nearly_full, rolling_over),
+    (six_records, caching),
+    (torn, recovering),
+    (torn_when_new, recovering),
+    (unpublished, renewing_the_publication),
+    (six_records, with_objects),
+    (six_records, with_many_objects),
+    (six_records, streaming_an_object),
+    (six_records, two_instances),
+]
+
+
+def descriptors(folder: Path) -> list[int]:
+    """Those that this process holds on ``folder``."""
+    found = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            if str(link.readlink()).startswith(str(folder)):
+                found.append(int(link.name))
+    return found
+
+
+def suffer(folder: Path, history: History, number: int, kind: Kind) -> tuple[Told, str]:
+    """Run ``history`` with one fault; only named errors, or death, may come out of it."""
+    told, problem = Told(), None
+    with Faults(folder, number, kind) as faults:
+        try:
+            history(folder, told)
+        except LedgerError as error:
+            problem = error
+        except Killed:
+            for descriptor in descriptors(folder):
+                os.close(descriptor)  # as the kernel does
+    if problem is not None:
+        assert faults.fired, problem
+        assert not kind.kills, (faults.fired, problem)
+        assert "expected" in str(problem), faults.fired
+    assert not descriptors(folder), f"left open after {faults.fired}"
+    return told, faults.fired
+
+
+def check(folder: Path, told: Told, fired: str) -> None:
+    """Nothing acknowledged is lost, nothing half is visible, and life goes on."""
+    with opened(folder) as ledger:
+        for record in told.records:
+            assert ledger.record(record.seq) == record, fired
+        for name, content in told.payloads.items():
+            assert ledger.objects.get(name) == content, fired
+        ledger.append(Entry("life", {}, payload=ledger.objects.put(b"goes on")))
+        size = ledger.head.size
+    for path in (folder / "objects").glob("??/*"):
+        name = bytes.fromhex(path.parent.name + path.name)
+        if path.stat().st_mode & 0o777 == 0o444:
+            assert digest(path.read_bytes()) == name, fired
+    result = verify(folder, SIGNER.public, objects=True)
+    assert (result.status, result.size) == ("ok", size), (fired, result.first_bad)
+    with opened(folder) as ledger:
+        assert ledger.head.size == size, fired
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize(
+    ("before", "history"), HISTORIES, ids=[f"{b.__name__}-{h.__name__}" for b, h in HISTORIES]
+)
+def test_every_call_of_every_history(
+    tmp_path: Path, before: Callable[[Path], None], history: History, kind: Kind
+) -> None:
+    number = 0
+    while True:
+        number += 1
+        folder = tmp_path / str(number) / "log"
+        before(folder)
+        told, fired = suffer(folder, history, number, kind)
+        if not fired:
+            assert number > 5
+            assert told.records
+            return
+        check(folder, told, fired)
+
+
+@pytest.mark.parametrize("kind", [Kind.REFUSED, Kind.PERSISTED, Kind.KILLED_WITHIN])
+def test_every_call_of_the_shortest_history(tmp_path: Path, kind: Kind) -> None:
+    test_every_call_of_every_history(tmp_path, nothing_yet, creating, kind)
+
+
+def test_the_layer_sees_the_calls(tmp_path: Path) -> None:
+    """Were a store to write by other means, the matrix would prove nothing: hold it to these."""
+    with Faults(tmp_path) as faults:
+        with_objects(tmp_path / "log", Told())
+    assert {"open", "pwritev", "write", "fsync", "rename", "mkdir", "fchmod"} <= set(faults.seen)
+    assert not faults.fired
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_call_of_making_a_key(tmp_path: Path, kind: Kind) -> None:
+    number = 0
+    while True:
+        number += 1
+        path = tmp_path / str(number) / "keys" / "log"
+        first = None
+        with Faults(path.parent, number, kind) as faults, suppress(LedgerError, Killed):
+            first = load_or_create_key(path, ORIGIN)
+        if not faults.fired:
+            assert number > 4
+            assert first is not None
+            return
+        again = load_or_create_key(path, ORIGIN)
+        if first is not None:
+            assert again.public == first.public, faults.fired
+        assert load_or_create_key(path, ORIGIN).public == again.public
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_failed_sync_of_objects_is_final(tmp_path: Path) -> None:
+    """The next sync would succeed without having written anything, so it is never asked."""
+    with opened(tmp_path / "log") as ledger:
+        name = ledger.objects.put(b"content")
+        with Faults(tmp_path / "log") as counted:
+            pass
+        assert counted.seen == []
+        with Faults(tmp_path / "log", 2, Kind.REFUSED) as faults, pytest.raises(LedgerError):
+            ledger.objects.flush()
+        assert "fsync" in faults.fired
+        with pytest.raises(LedgerError):
+            ledger.append(Entry("with", {}, payload=name))
+    with opened(tmp_path / "log") as ledger:
+        ledger.append(Entry("with", {}, payload=ledger.objects.put(b"content")))
+    assert verify(tmp_path / "log", objects=True).status == "ok"
