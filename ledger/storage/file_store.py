@@ -57,6 +57,7 @@ class FileStore:
         self._files: dict[int, int] = {}
         self._last = -1
         self._closed = False
+        self._process = os.getpid()
         self._lock_file: int | None = None
         if not self._segments_dir.is_dir():
             self._create_folders(create=create and not read_only)
@@ -194,6 +195,7 @@ class FileStore:
     @contextmanager
     def _locked(self, kind: int) -> Iterator[None]:
         self._require_open()
+        self._require_process()
         if self._lock_file is None:
             yield  # a copy without lock file: nobody appends to it
             return
@@ -311,6 +313,14 @@ class FileStore:
     def _require_open(self) -> None:
         if self._closed:
             raise ClosedError("expected an open ledger, found a closed one; open it again")
+
+    def _require_process(self) -> None:
+        """Across a fork both processes own the one lock, and would write over each other."""
+        if os.getpid() != self._process:
+            raise ClosedError(
+                "expected the process that opened this ledger, found a fork of it; open the "
+                "ledger again in this process"
+            )
 
     def _fail(self, what: str, problem: OSError) -> NoReturn:
         with suppress(OSError):
