@@ -25,14 +25,29 @@ LedgerError
 │   ├── KeyExposed          the secret key is readable by others
 │   ├── KeyFormatError      the file or text is not a key, or a weak one
 │   ├── KeyMisplaced        a secret key would lie inside the ledger it signs
-│   └── WrongKey            the key is not the one of this ledger
+│   ├── WrongKey            the key is not the one of this ledger
+│   └── AlgorithmMissing    the installed library cannot do what this key is for
 ├── EpochError              epochs of keys, a rotation or an endorsement that breaks their rules
 ├── ObjectProblem           content that records refer to
 │   ├── ObjectMissing       nothing is stored under that digest
 │   ├── ObjectDamaged       what is stored does not have that digest
 │   └── ObjectTooLarge      the content is beyond the limit
+├── PrivacyError            content of a subject cannot be sealed, opened or shredded
+│   ├── SubjectRefused      a name that no subject may have, or a reason that would name one
+│   ├── NotSealed           the record holds no sealed content
+│   ├── SealedDamaged       the sealed content does not hold, or belongs elsewhere
+│   ├── SubjectKeyMissing   the key is not here, and nobody recorded its destruction
+│   └── ShreddedError       the key was destroyed; names the record that says so
+├── WitnessError            a head is not witnessed as demanded, or a witness cannot do its work
+│   ├── QuorumError         fewer witnesses confirmed a head than the policy requires
+│   ├── PolicyError         the text is not a witness policy, or one that cannot be met
+│   ├── RefusedHead         a witness does not cosign this; carries the HTTP status
+│   └── WitnessStoreError   what a witness remembers is damaged, or cannot be kept
+├── QueryError              a question that no record can answer
 └── BundleError             an evidence bundle is malformed or does not hold
 """
+
+from datetime import UTC, datetime
 
 
 class LedgerError(Exception):
@@ -149,6 +164,35 @@ class EpochError(LedgerError):
     """A table of epochs, a rotation or an endorsement breaks the rules of epochs."""
 
 
+class AlgorithmMissing(KeyProblem):
+    """The installed ``cryptography`` lacks this algorithm."""
+
+
+class WitnessError(LedgerError):
+    """A head is not witnessed as the policy demands, or a witness cannot do its work."""
+
+
+class QuorumError(WitnessError):
+    """Fewer witnesses confirmed a head than the policy requires."""
+
+
+class PolicyError(WitnessError):
+    """The text is not a witness policy, or one that no witnesses could ever meet."""
+
+
+class RefusedHead(WitnessError):
+    """A witness does not cosign what it was sent; ``status`` is its HTTP answer."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        """Say which HTTP status tells the client, and why."""
+        super().__init__(reason)
+        self.status = status
+
+
+class WitnessStoreError(WitnessError):
+    """What a witness remembers is damaged, or could not be kept; nothing was cosigned."""
+
+
 class ObjectProblem(LedgerError):
     """Stored content cannot be served or taken."""
 
@@ -165,5 +209,47 @@ class ObjectTooLarge(ObjectProblem):
     """The content is larger than the limit."""
 
 
+class PrivacyError(LedgerError):
+    """Content of a subject cannot be sealed, opened or shredded."""
+
+
+class SubjectRefused(PrivacyError):
+    """The text cannot name a subject, or would name one where that stays for ever."""
+
+
+class NotSealed(PrivacyError):
+    """The record holds no content of a subject."""
+
+
+class SealedDamaged(PrivacyError):
+    """The sealed content was altered or cut, or belongs to another key, record or ledger."""
+
+
+class SubjectKeyMissing(PrivacyError):
+    """No key of this subject is in the folder, and no record says that it was destroyed."""
+
+
+class ShreddedError(PrivacyError):
+    """The subject's key was destroyed; record ``seq`` by ``actor`` at ``hlc`` says why."""
+
+    def __init__(self, pseudonym: str, seq: int, actor: str, hlc: int, reason: str) -> None:
+        """Name the record that says so."""
+        at = f"{datetime.fromtimestamp(hlc // 65_536_000, UTC):%Y-%m-%d %H:%M:%S}Z"
+        super().__init__(
+            f"expected the content of subject {pseudonym}, found it shredded by "
+            f"{actor or 'somebody unnamed'} at {at} (record {seq}: {reason}); it cannot be read "
+            "any more, by anybody"
+        )
+        self.pseudonym = pseudonym
+        self.seq = seq
+        self.actor = actor
+        self.hlc = hlc
+        self.reason = reason
+
+
 class BundleError(LedgerError):
     """An evidence bundle is malformed, hostile, or does not hold."""
+
+
+class QueryError(LedgerError):
+    """The question is malformed: an empty text, a time that is none, a negative number."""

@@ -137,6 +137,27 @@ class Signer:
             raise KeyFormatError(f"expected the hash of {name}'s key, found {key_id.hex()}")
         return signer
 
+    def signer(self, wanted: PublicKey) -> "Signer":
+        """Itself, when it is the wanted one: a keyring of one key."""
+        if self.public != wanted:
+            raise WrongKey(
+                f"expected the key {wanted}, found {self.public}; the ledger's key was rotated, or "
+                "it is another ledger: open it with its present key"
+            )
+        return self
+
+    def prepare(self) -> "Signer":
+        """Refused: a key that rests nowhere has no successor."""
+        raise KeyProblem(
+            f"expected a key file to rotate, found the bare key {self.public}; open the ledger "
+            "with KeyFile(path)"
+        )
+
+    def settle(self, current: PublicKey) -> bool:
+        """Nothing to do: what is not kept here cannot be destroyed here."""
+        self.signer(current)
+        return False
+
     def secret_text(self) -> str:
         """The secret key as its file holds it; for nobody's eyes."""
         return (
@@ -194,7 +215,7 @@ def load_or_create_key(path: Path, origin: str) -> Signer:
     """
     if not os.path.lexists(path):
         try:
-            _create(path, Signer(origin, os.urandom(SEED_BYTES)))
+            write_key(path, Signer(origin, os.urandom(SEED_BYTES)))
         except OSError as problem:
             raise DurabilityError(
                 f"expected to create the key {path}, found: {problem.strerror}; check the folder"
@@ -205,19 +226,25 @@ def load_or_create_key(path: Path, origin: str) -> Signer:
     return signer
 
 
-def _create(path: Path, signer: Signer) -> None:
+def write_key(path: Path, signer: Signer) -> bool:
+    """Keep ``signer`` at ``path``, whole and durable; False when another file is there already."""
+    return write_secret(path, f"{signer.secret_text()}\n".encode())
+
+
+def write_secret(path: Path, data: bytes) -> bool:
+    """Create ``path`` with mode 0600, whole and durable; False when it is there already."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     spare = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
     descriptor = os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(signer.secret_text().encode() + b"\n")
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         try:
             os.link(spare, path)
         except FileExistsError:
-            return  # another process was first; its key is the key
+            return False  # another process was first; its key is the key
     finally:
         spare.unlink()
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -225,6 +252,7 @@ def _create(path: Path, signer: Signer) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+    return True
 
 
 def _split(text: str) -> tuple[str, bytes, bytes]:
