@@ -47,8 +47,6 @@ LedgerError
 └── BundleError             an evidence bundle is malformed or does not hold
 """
 
-from datetime import UTC, datetime
-
 
 class LedgerError(Exception):
     """Base of all errors raised by this package."""
@@ -234,6 +232,8 @@ class ShreddedError(PrivacyError):
 
     def __init__(self, pseudonym: str, seq: int, actor: str, hlc: int, reason: str) -> None:
         """Name the record that says so."""
+        from datetime import UTC, datetime  # noqa: PLC0415 - starts do not pay for a rare error
+
         at = f"{datetime.fromtimestamp(hlc // 65_536_000, UTC):%Y-%m-%d %H:%M:%S}Z"
         super().__init__(
             f"expected the content of subject {pseudonym}, found it shredded by "
