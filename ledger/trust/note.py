@@ -4,11 +4,17 @@ A note is UTF-8 without control characters besides newline. Its signatures follo
 line, one a line: an em dash, the key's name, and base64 of a 4-byte key hash and the signature.
 Parsing is strict enough that every note has one spelling only: base64 must be what encoding
 gives.
+
+Several may sign one note. ``accepted`` is the rule for whoever reads it with some known keys:
+signatures by others mean nothing; one that claims a known key (name and hash) must hold, or the
+whole note is refused; and at least one must hold. The four bytes of hash are no proof of
+anything, they only say which key to try.
 """
 
 import binascii
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from ledger.errors import NoteError
 
@@ -43,6 +49,48 @@ class Note:
         lines = "".join(signature.line() for signature in self.signatures)
         return f"{self.text}\n{lines}".encode()
 
+    def adding(self, signatures: Iterable[Signature]) -> "Note":
+        """The note with further signatures, each line once."""
+        return Note(self.text, tuple(dict.fromkeys((*self.signatures, *signatures))))
+
+
+class Verifier(Protocol):
+    """A public key that can say whether it signed a note."""
+
+    @property
+    def name(self) -> str:
+        """The name in its signature lines."""
+        ...
+
+    @property
+    def key_id(self) -> bytes:
+        """The four bytes in its signature lines."""
+        ...
+
+    def verify(self, note: Note) -> None:
+        """Refuse ``note`` with ``NoteError`` unless this key signed it, exactly once."""
+        ...
+
+
+def accepted(note: Note, keys: Iterable[Verifier]) -> tuple[Signature, ...]:
+    """The signatures by ``keys``, each verified (C2SP signed-note, section Signatures).
+
+    Refuses the note when one of them does not hold, and when there is none.
+    """
+    known = {(key.name, key.key_id): key for key in keys}
+    found: list[Signature] = []
+    for signature in note.signatures:
+        key = known.get((signature.name, signature.key_id))
+        if key is not None and signature not in found:
+            key.verify(Note(note.text, (signature,)))
+            found.append(signature)
+    if not found:
+        raise NoteError(
+            f"expected a signature by {_listed(known)}, found "
+            f"{_listed((s.name, s.key_id) for s in note.signatures)}"
+        )
+    return tuple(found)
+
 
 def parse(data: bytes) -> Note:
     """Read a note; refuses every other form."""
@@ -57,10 +105,7 @@ def parse(data: bytes) -> Note:
     head, empty_line, tail = whole.rpartition("\n\n")
     if not empty_line or not tail.endswith("\n"):
         raise NoteError("expected a text, an empty line and signature lines, found another shape")
-    lines = tail[:-1].split("\n")
-    if len(lines) > MAX_SIGNATURES:
-        raise NoteError(f"expected at most {MAX_SIGNATURES} signatures, found {len(lines)}")
-    return Note(head + "\n", tuple(_parse_line(line) for line in lines))
+    return Note(head + "\n", parse_signatures(tail))
 
 
 def is_name(name: str) -> bool:
@@ -86,6 +131,20 @@ def decode64(text: str) -> bytes:
     if encode64(data) != text:
         raise NoteError(f"expected base64 as encoding gives it, found {text[:80]!r}")
     return data
+
+
+def parse_signatures(lines: str) -> tuple[Signature, ...]:
+    """Signature lines alone, each ended by a newline, as a witness answers them."""
+    if not lines.endswith("\n"):
+        raise NoteError(f"expected signature lines, found {lines[:80]!r}")
+    found = lines[:-1].split("\n")
+    if len(found) > MAX_SIGNATURES:
+        raise NoteError(f"expected at most {MAX_SIGNATURES} signatures, found {len(found)}")
+    return tuple(_parse_line(line) for line in found)
+
+
+def _listed(keys: Iterable[tuple[str, bytes]]) -> str:
+    return ", ".join(f"{name}+{key_id.hex()}" for name, key_id in keys) or "none"
 
 
 def _parse_line(line: str) -> Signature:
