@@ -9,11 +9,12 @@ put another past under a line that the root signed.
 epochs as it once was. ``judge`` says whether a log satisfies it, and by what.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ledger.errors import DamagedError, EpochError, NoteError
-from ledger.trust.epochs import Epoch, Epochs
+from ledger.form.canonical import Digest
+from ledger.trust.epochs import Epoch, Epochs, successor
 from ledger.trust.keys import PublicKey, Signer
 from ledger.trust.note import Note, parse
 
@@ -79,55 +80,77 @@ def verified_endorsement(data: bytes, root: PublicKey) -> Endorsement:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What a log shows about its keys, gathered while it was followed.
+class KeyHistory:
+    """What a log shows about its keys, gathered while it is followed.
 
-    ``size`` is that of the last signed head; ``notes`` are the endorsements in it, with their
-    seqs; ``root`` is the root key that record 0 names, if any.
+    ``root`` is the root key that record 0 names, if any; ``notes`` are the endorsements so far,
+    with their seqs.
     """
 
     epochs: Epochs
-    size: int
-    root: PublicKey | None
-    notes: tuple[tuple[int, bytes], ...]
+    root: PublicKey | None = None
+    notes: tuple[tuple[int, bytes], ...] = ()
+
+    def rotated(self, seq: int, attributes: object, chain: Digest) -> "KeyHistory":
+        """The history after the rotation in record ``seq``; ``chain`` is the digest after it."""
+        number, key = successor(attributes)
+        if number != self.epochs.current.number + 1:
+            raise EpochError(
+                f"expected a rotation to epoch {self.epochs.current.number + 1}, found {number}"
+            )
+        return replace(self, epochs=self.epochs.rotated(seq + 1, key, chain))
+
+    def endorsed(self, seq: int, attributes: object) -> "KeyHistory":
+        """The history after the endorsement in record ``seq``, checked where the root is known."""
+        text = attributes.get("note") if isinstance(attributes, dict) else None
+        if not isinstance(text, str) or len(attributes) != 1:  # type: ignore[arg-type]
+            raise EpochError("expected a note in an endorsement, found other attributes")
+        data = text.encode()
+        if self.root is None:
+            read_endorsement(data)
+        else:
+            against = verified_endorsement(data, self.root).contradiction(self.epochs)
+            if against is not None:
+                raise EpochError(against)
+        return replace(self, notes=(*self.notes, (seq, data)))
 
 
-def judge(pin: Pin, standing: Standing) -> str:
-    """By what ``pin`` vouches for the log; ``DamagedError`` when it does not."""
-    epochs = standing.epochs
+def judge(pin: Pin, history: KeyHistory, size: int) -> str:
+    """By what ``pin`` vouches for a log of ``size`` signed records; else ``DamagedError``."""
+    epochs = history.epochs
     if isinstance(pin, Epochs):
-        return _by_table(pin, standing)
+        return _by_table(pin, history, size)
     found = epochs.find(pin)
     if found is not None:
-        return _by_epoch(found, standing)
-    if standing.root is not None and pin != standing.root and _is_foreign(pin, standing):
-        raise DamagedError(0, f"expected a ledger of key {pin}, found one of root {standing.root}")
-    if pin == standing.root or not _is_foreign(pin, standing):
-        return _by_root(pin, standing)
+        return _by_epoch(found, history, size)
+    if history.root is not None and pin != history.root and _is_foreign(pin, history):
+        raise DamagedError(0, f"expected a ledger of key {pin}, found one of root {history.root}")
+    if pin == history.root or not _is_foreign(pin, history):
+        return _by_root(pin, history, size)
     raise DamagedError(0, f"expected a ledger of key {pin}, found one of key {_named(epochs)}")
 
 
-def covered(root: PublicKey, standing: Standing) -> frozenset[int]:
+def covered(root: PublicKey, history: KeyHistory) -> frozenset[int]:
     """The epochs that ``root`` endorsed; ``DamagedError`` when it endorsed others."""
     numbers: set[int] = set()
-    for seq, data in standing.notes:
+    for seq, data in history.notes:
         try:
             found = verified_endorsement(data, root)
         except (EpochError, NoteError) as problem:
-            if root == standing.root:
+            if root == history.root:
                 raise DamagedError(seq, f"its endorsement does not hold: {problem}") from problem
             continue  # another root's, which nobody here asked about
-        against = found.contradiction(standing.epochs)
+        against = found.contradiction(history.epochs)
         if against is not None:
             raise DamagedError(seq, against)
         numbers.update(row.number for row in found.rows)
     return frozenset(numbers)
 
 
-def _by_epoch(found: Epoch, standing: Standing) -> str:
+def _by_epoch(found: Epoch, history: KeyHistory, size: int) -> str:
     """A key that was only named proves nothing: naming it takes the key before, signing it not."""
-    count = len(standing.epochs)
-    if standing.size <= found.first and found.number:
+    count = len(history.epochs)
+    if size <= found.first and found.number:
         raise DamagedError(
             found.first - 1,
             f"the key {found.key} was named for epoch {found.number}, but has signed no head yet; "
@@ -139,12 +162,12 @@ def _by_epoch(found: Epoch, standing: Standing) -> str:
         return f"the key you gave signs epoch {found.number}, the newest, over all before it"
     return (
         f"the key you gave signed epoch {found.number}; an unbroken chain of rotations leads from "
-        f"it to epoch {count - 1}, whose key is {standing.epochs.current.key}"
+        f"it to epoch {count - 1}, whose key is {history.epochs.current.key}"
     )
 
 
-def _by_table(pin: Epochs, standing: Standing) -> str:
-    epochs = standing.epochs
+def _by_table(pin: Epochs, history: KeyHistory, size: int) -> str:
+    epochs = history.epochs
     if not epochs.begins_with(pin):
         row = next((row for row, own in zip(pin, epochs, strict=False) if row != own), pin.current)
         raise DamagedError(
@@ -152,16 +175,16 @@ def _by_table(pin: Epochs, standing: Standing) -> str:
             f"expected epoch {row.number} from record {row.first} on with the key {row.key}, as in "
             "the epochs you gave, found another history of keys",
         )
-    said = _by_epoch(pin.current, standing)
+    said = _by_epoch(pin.current, history, size)
     return f"all {len(pin)} epochs you gave are those of this ledger; {said}"
 
 
-def _by_root(pin: PublicKey, standing: Standing) -> str:
-    epochs = standing.epochs
-    known = covered(pin, standing)
+def _by_root(pin: PublicKey, history: KeyHistory, size: int) -> str:
+    epochs = history.epochs
+    known = covered(pin, history)
     for row in epochs:
         if row.number not in known:
-            stop = epochs.stop(row.number) or max(standing.size, row.first + 1)
+            stop = epochs.stop(row.number) or max(size, row.first + 1)
             raise DamagedError(
                 row.first,
                 f"records {row.first} to {stop - 1} lie in epoch {row.number}, which the root "
@@ -170,9 +193,9 @@ def _by_root(pin: PublicKey, standing: Standing) -> str:
     return f"the root you gave endorsed all {len(epochs)} epochs"
 
 
-def _is_foreign(pin: PublicKey, standing: Standing) -> bool:
+def _is_foreign(pin: PublicKey, history: KeyHistory) -> bool:
     """Whether ``pin`` signed none of the endorsements here."""
-    for _, data in standing.notes:
+    for _, data in history.notes:
         try:
             verified_endorsement(data, pin)
         except (EpochError, NoteError):

@@ -69,14 +69,14 @@ class Epochs:
     """The epochs of one log so far; ``rotated`` gives the table with one more."""
 
     rows: tuple[Epoch, ...]
-    digest: Digest
+    digests: tuple[Digest, ...]
 
     @classmethod
     def begun(cls, key: PublicKey) -> "Epochs":
         """Epoch 0 of the log that ``key`` names."""
         chain = genesis(key.name)
         row = Epoch(0, 0, key, chain)
-        return cls((row,), _extended(chain, row))
+        return cls((row,), (_extended(chain, row),))
 
     def rotated(self, size: int, key: PublicKey, chain: Digest) -> "Epochs":
         """The table after a rotation to ``key``, recorded as the last of ``size`` records.
@@ -96,7 +96,7 @@ class Epochs:
                 "retired never returns: make another"
             )
         row = Epoch(last.number + 1, size, key, chain)
-        return Epochs((*self.rows, row), _extended(self.digest, row))
+        return Epochs((*self.rows, row), (*self.digests, _extended(self.digest, row)))
 
     @classmethod
     def of(cls, rows: list[Epoch]) -> "Epochs":
@@ -124,6 +124,11 @@ class Epochs:
         return table
 
     @property
+    def digest(self) -> Digest:
+        """The digest of the whole table."""
+        return self.digests[-1]
+
+    @property
     def origin(self) -> str:
         """The log's name."""
         return self.rows[0].key.name
@@ -144,7 +149,12 @@ class Epochs:
 
     def until(self, number: int) -> "Epochs":
         """The table as it stood in epoch ``number``."""
-        return self if number >= self.current.number else Epochs.of(list(self.rows[: number + 1]))
+        return Epochs(self.rows[: number + 1], self.digests[: number + 1])
+
+    def statement(self, size: int) -> str | None:
+        """What a head of ``size`` records says of the table; nothing in epoch 0."""
+        number = self.at(size).number
+        return f"{number + 1} {encode64(self.digests[number])}" if number else None
 
     def stop(self, number: int) -> int | None:
         """The seq after the last record of epoch ``number``; None while it lasts."""

@@ -11,7 +11,7 @@ from ledger.form.canonical import Digest
 from ledger.form.record import genesis
 from ledger.trust.endorsement import (
     MAX_ROWS,
-    Standing,
+    KeyHistory,
     covered,
     endorse,
     judge,
@@ -38,9 +38,9 @@ def table(*firsts: int) -> Epochs:
     return made
 
 
-def standing(epochs: Epochs, size: int, *notes: bytes, root: Signer | None = None) -> Standing:
-    numbered = tuple(enumerate(notes, 50))
-    return Standing(epochs, size, root.public if root is not None else None, numbered)
+def history(epochs: Epochs, *notes: bytes, root: Signer | None = None) -> KeyHistory:
+    named = root.public if root is not None else None
+    return KeyHistory(epochs, named, tuple(enumerate(notes, 50)))
 
 
 def test_the_old_key_signs_its_own_rotation() -> None:
@@ -55,7 +55,7 @@ def test_the_old_key_signs_its_own_rotation() -> None:
     assert epochs.find(key(9).public) is None
     assert table() == Epochs.begun(key(0).public)
     assert epochs.until(1) == table(5)
-    assert epochs.until(7) is epochs
+    assert epochs.until(7) == epochs
     assert epochs.begins_with(table(5))
     assert not table(5).begins_with(epochs)
 
@@ -141,8 +141,8 @@ def test_an_endorsement_covers_what_it_lists() -> None:
     whole, part = endorse(root, epochs), endorse(root, epochs, 2)
     assert verified_endorsement(whole.note, root.public) == whole
     assert read_endorsement(part.note)[0].rows == epochs.rows[2:]
-    assert covered(root.public, standing(epochs, 20, part.note)) == {2}
-    assert covered(root.public, standing(epochs, 20, part.note, whole.note)) == {0, 1, 2}
+    assert covered(root.public, history(epochs, part.note)) == {2}
+    assert covered(root.public, history(epochs, part.note, whole.note)) == {0, 1, 2}
     with pytest.raises(NoteError):
         verified_endorsement(whole.note, key(98, "root.example").public)
     with pytest.raises(EpochError, match="nothing is left"):
@@ -157,51 +157,52 @@ def test_many_epochs_take_several_endorsements() -> None:
     second = endorse(root, epochs, MAX_ROWS)
     assert len(first.note) < 60_000
     assert (len(first.rows), len(second.rows)) == (MAX_ROWS, 10)
-    shown = standing(epochs, 10**6, first.note, second.note, root=root)
-    assert judge(root.public, shown) == f"the root you gave endorsed all {MAX_ROWS + 10} epochs"
+    shown = history(epochs, first.note, second.note, root=root)
+    found = judge(root.public, shown, 10**6)
+    assert found == f"the root you gave endorsed all {MAX_ROWS + 10} epochs"
 
 
 def test_a_key_of_any_epoch_is_enough_once_it_has_signed() -> None:
     epochs = table(5, 17)
     for number in range(3):
-        assert f"epoch {number}" in judge(key(number).public, standing(epochs, 18))
-    assert "unbroken chain" in judge(key(0).public, standing(epochs, 18))
-    assert judge(key(0).public, standing(table(), 1)) == "the key you gave signs this ledger"
+        assert f"epoch {number}" in judge(key(number).public, history(epochs), 18)
+    assert "unbroken chain" in judge(key(0).public, history(epochs), 18)
+    assert judge(key(0).public, history(table()), 1) == "the key you gave signs this ledger"
     with pytest.raises(DamagedError, match="has signed no head yet"):
-        judge(key(2).public, standing(epochs, 17))
+        judge(key(2).public, history(epochs), 17)
     with pytest.raises(DamagedError, match="expected a ledger of key"):
-        judge(key(7).public, standing(epochs, 18))
+        judge(key(7).public, history(epochs), 18)
     with pytest.raises(DamagedError, match="found one of root"):
-        judge(key(7).public, standing(epochs, 18, root=key(99, "r")))
+        judge(key(7).public, history(epochs, root=key(99, "r")), 18)
 
 
 def test_an_uncovered_epoch_is_named_by_its_records() -> None:
     root, epochs = key(99, "root.example"), table(5, 17, 120)
     note = endorse(root, epochs.until(2)).note
     with pytest.raises(DamagedError, match="records 120 to 240 lie in epoch 3, which the root"):
-        judge(root.public, standing(epochs, 241, note, root=root))
+        judge(root.public, history(epochs, note, root=root), 241)
     late = endorse(root, epochs, 3).note
     with pytest.raises(DamagedError, match="records 0 to 4 lie in epoch 0"):
-        judge(root.public, standing(epochs, 241, late))
-    assert "all 4 epochs" in judge(root.public, standing(epochs, 241, note, late))
+        judge(root.public, history(epochs, late), 241)
+    assert "all 4 epochs" in judge(root.public, history(epochs, note, late), 241)
     with pytest.raises(DamagedError, match="records 0 to 4 lie in epoch 0"):
-        judge(root.public, standing(epochs, 241, root=root))
+        judge(root.public, history(epochs, root=root), 241)
 
 
 def test_an_endorsement_of_another_past_is_loud() -> None:
     root, epochs = key(99, "root.example"), table(5, 17)
     forged = Epochs.of([*table(5), replace_chain(epochs.rows[2], chain(66))])
     with pytest.raises(DamagedError, match="endorsed epoch 2"):
-        judge(root.public, standing(epochs, 20, endorse(root, forged).note))
+        judge(root.public, history(epochs, endorse(root, forged).note), 20)
     longer = table(5, 17, 19)
     with pytest.raises(DamagedError, match="endorsed epoch 3"):
-        judge(root.public, standing(epochs, 20, endorse(root, longer).note))
+        judge(root.public, history(epochs, endorse(root, longer).note), 20)
     elsewhere = Epochs.begun(key(0, "elsewhere").public)
     with pytest.raises(DamagedError, match="'elsewhere'"):
-        judge(root.public, standing(epochs, 20, endorse(root, elsewhere).note))
+        judge(root.public, history(epochs, endorse(root, elsewhere).note), 20)
     broken = endorse(root, epochs).note.replace(b"epoch 1 5 ", b"epoch 1 6 ")
     with pytest.raises(DamagedError, match="does not hold"):
-        judge(root.public, standing(epochs, 20, broken, root=root))
+        judge(root.public, history(epochs, broken, root=root), 20)
 
 
 def replace_chain(row: Epoch, other: Digest) -> Epoch:
@@ -210,18 +211,50 @@ def replace_chain(row: Epoch, other: Digest) -> Epoch:
 
 def test_a_table_as_pin_binds_both_ends() -> None:
     epochs = table(5, 17)
-    assert "all 2 epochs you gave" in judge(epochs.until(1), standing(epochs, 20))
+    assert "all 2 epochs you gave" in judge(epochs.until(1), history(epochs), 20)
     with pytest.raises(DamagedError, match="another history of keys"):
-        judge(epochs, standing(table(5), 20))
+        judge(epochs, history(table(5)), 20)
     rewritten = Epochs.begun(key(1).public)
     with pytest.raises(DamagedError, match="epoch 0"):
-        judge(epochs, standing(rewritten, 20))
+        judge(epochs, history(rewritten), 20)
     other = replace(epochs, rows=(*epochs.rows[:2], replace_chain(epochs.rows[2], chain(9))))
     with pytest.raises(DamagedError, match="epoch 2"):
-        judge(epochs, standing(other, 20))
+        judge(epochs, history(other), 20)
 
 
 def test_the_worked_digest() -> None:
     begun = Epochs.begun(key(0).public)
     assert begun.current.chain == genesis(ORIGIN)
     assert begun.text() == f"{ORIGIN}\n{begun.current.line()}\n"
+
+
+def test_a_history_takes_the_next_rotation_only() -> None:
+    known = history(table(5))
+    fresh = {"epoch": 2, "public_key": str(key(2).public)}
+    assert known.rotated(8, fresh, chain(2)).epochs == table(5, 9)
+    for number in (0, 1, 3):
+        with pytest.raises(EpochError, match="expected a rotation to epoch 2"):
+            known.rotated(8, {**fresh, "epoch": number}, chain(2))
+
+
+def test_a_history_checks_endorsements_of_the_root_it_knows() -> None:
+    root, epochs = key(99, "root.example"), table(5)
+    text = endorse(root, epochs).note.decode()
+    assert history(epochs, root=root).endorsed(7, {"note": text}).notes == ((7, text.encode()),)
+    assert history(epochs).endorsed(7, {"note": text}).notes == ((7, text.encode()),)
+    for attributes in ({}, {"note": 1}, {"note": text, "more": 1}, None):
+        with pytest.raises(EpochError):
+            history(epochs).endorsed(7, attributes)
+    with pytest.raises(NoteError):
+        history(epochs, root=key(98, "root.example")).endorsed(7, {"note": text})
+    with pytest.raises(EpochError, match="endorsed epoch 1"):
+        history(table(), root=root).endorsed(7, {"note": text})
+
+
+def test_heads_state_the_table_from_epoch_1_on() -> None:
+    epochs = table(5, 9)
+    said = [epochs.statement(size) for size in (0, 5, 6, 9, 10)]
+    assert said[:2] == [None, None]
+    assert said[2] == said[3] == table(5).statement(6)
+    assert said[4] is not None
+    assert said[4].startswith("3 ")
