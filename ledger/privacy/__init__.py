@@ -1,1 +1,1 @@
-"""Content of subjects: sealed under a key of their own, unreadable for ever once it is destroyed."""
+"""Content of subjects: sealed under keys of their own, unreadable once a key is destroyed."""
