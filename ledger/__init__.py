@@ -6,6 +6,7 @@ shell's start does not pay for them.
 
 from typing import TYPE_CHECKING
 
+from ledger.chain.durability import Durability as Durability
 from ledger.chain.log import TokenSignatureLedger as TokenSignatureLedger
 from ledger.chain.verifying import FirstBad as FirstBad
 from ledger.chain.verifying import Status as Status
@@ -22,23 +23,31 @@ from ledger.errors import DamagedError as DamagedError
 from ledger.errors import DiskFull as DiskFull
 from ledger.errors import DurabilityError as DurabilityError
 from ledger.errors import EntryError as EntryError
+from ledger.errors import EpochError as EpochError
 from ledger.errors import EquivocationError as EquivocationError
 from ledger.errors import FormatError as FormatError
 from ledger.errors import KeyExposed as KeyExposed
 from ledger.errors import KeyFormatError as KeyFormatError
+from ledger.errors import KeyMisplaced as KeyMisplaced
 from ledger.errors import KeyProblem as KeyProblem
 from ledger.errors import LedgerError as LedgerError
 from ledger.errors import LedgerMissing as LedgerMissing
 from ledger.errors import NoteError as NoteError
+from ledger.errors import NotSealed as NotSealed
 from ledger.errors import ObjectDamaged as ObjectDamaged
 from ledger.errors import ObjectMissing as ObjectMissing
 from ledger.errors import ObjectProblem as ObjectProblem
 from ledger.errors import ObjectTooLarge as ObjectTooLarge
+from ledger.errors import PrivacyError as PrivacyError
 from ledger.errors import ProofError as ProofError
 from ledger.errors import PrunedError as PrunedError
 from ledger.errors import ReadOnlyError as ReadOnlyError
 from ledger.errors import RollbackError as RollbackError
+from ledger.errors import SealedDamaged as SealedDamaged
 from ledger.errors import SealError as SealError
+from ledger.errors import ShreddedError as ShreddedError
+from ledger.errors import SubjectKeyMissing as SubjectKeyMissing
+from ledger.errors import SubjectRefused as SubjectRefused
 from ledger.errors import UnreadableError as UnreadableError
 from ledger.errors import WrongKey as WrongKey
 from ledger.form.canonical import Digest as Digest
@@ -50,8 +59,8 @@ from ledger.form.record import Author as Author
 from ledger.form.record import Entry as Entry
 from ledger.form.record import Head as Head
 from ledger.form.record import Record as Record
+from ledger.form.record import body_of as body_of
 from ledger.form.references import referred as referred
-from ledger.form.sealing import body_of as body_of
 from ledger.storage.file_objects import FileObjects as FileObjects
 from ledger.storage.file_store import FileStore as FileStore
 from ledger.storage.memory_store import MemoryStore as MemoryStore
@@ -60,6 +69,10 @@ from ledger.storage.objects import ObjectStore as ObjectStore
 from ledger.storage.objects import OverlayObjects as OverlayObjects
 from ledger.storage.store import Store as Store
 from ledger.trust.checkpoint import Checkpoint as Checkpoint
+from ledger.trust.epochs import Epoch as Epoch
+from ledger.trust.epochs import Epochs as Epochs
+from ledger.trust.keyring import KeyFile as KeyFile
+from ledger.trust.keyring import Keyring as Keyring
 from ledger.trust.keys import PublicKey as PublicKey
 from ledger.trust.keys import Signer as Signer
 from ledger.trust.keys import load_key as load_key
@@ -74,11 +87,17 @@ if TYPE_CHECKING:
     from ledger.evidence.bundle import Bundle as Bundle
     from ledger.evidence.bundle import read_bundle as read_bundle
     from ledger.evidence.bundle import write_bundle as write_bundle
+    from ledger.privacy.subjects import Sealed as Sealed
+    from ledger.privacy.subjects import Shredding as Shredding
+    from ledger.privacy.subjects import Subjects as Subjects
 
 _LATE = {
     "Bundle": "ledger.evidence.bundle",
     "read_bundle": "ledger.evidence.bundle",
     "write_bundle": "ledger.evidence.bundle",
+    "Sealed": "ledger.privacy.subjects",
+    "Shredding": "ledger.privacy.subjects",
+    "Subjects": "ledger.privacy.subjects",
     "drop_tail": "ledger.chain.tampering",
     "flip_byte": "ledger.chain.tampering",
     "rewrite_record": "ledger.chain.tampering",

@@ -9,15 +9,17 @@ from collections.abc import Iterator
 from ledger.chain.follower import Follower
 from ledger.errors import DamagedError, EquivocationError, NoteError, RollbackError
 from ledger.storage import segment
-from ledger.storage.segment import Frame, Torn
+from ledger.storage.segment import Frame, Run, Torn
 from ledger.storage.store import Position, Store
 from ledger.trust import checkpoint
 
 
-def follow_log(store: Store, follower: Follower, end: Position) -> Iterator[tuple[Position, Frame]]:
+def follow_log(
+    store: Store, follower: Follower, end: Position
+) -> Iterator[tuple[Position, Run | Frame]]:
     """Move ``follower`` from its mark over all frames before ``end``.
 
-    Each frame is given with the place behind it, after it was taken.
+    Each piece is given with the place behind it, after it was taken.
     """
     at = follower.mark.stop
     if end < at:
@@ -32,12 +34,12 @@ def follow_log(store: Store, follower: Follower, end: Position) -> Iterator[tupl
                 continue
             last = at.segment == end.segment
             stop = end.offset if last else store.length(at.segment)
-            for frame in segment.frames(store, at, stop):
-                if isinstance(frame, Torn):
-                    _refuse_torn_inside(frame, follower, last=last)
+            for piece in segment.runs(store, at, stop):
+                if isinstance(piece, Torn):
+                    _refuse_torn_inside(piece, follower, last=last)
                     return
-                follower.follow(frame, at.segment)
-                yield Position(at.segment, frame.stop), frame
+                follower.follow(piece, at.segment)
+                yield Position(at.segment, piece.stop), piece
             at = Position(at.segment, stop)
     except DamagedError as problem:
         if problem.seq < 0:

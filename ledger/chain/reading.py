@@ -13,11 +13,10 @@ from typing import Final, NamedTuple
 
 from ledger.chain.places import Places, read_checkpoint
 from ledger.errors import CanonicalError, DamagedError, NoteError
-from ledger.form import canonical
 from ledger.form.canonical import Digest
 from ledger.form.record import Record, genesis, link, unsealed
 from ledger.storage import segment
-from ledger.storage.segment import Frame, Torn
+from ledger.storage.segment import Frame, Run, Torn
 from ledger.storage.store import Position, Store
 from ledger.trust import checkpoint
 from ledger.trust.keys import PublicKey
@@ -45,25 +44,23 @@ class Reading:
     ) -> Iterator[Record]:
         """The records ``first`` to ``last``; the signed head must be at least ``last``."""
         seq, chain, at = self._start(places, anchors, first)
-        encoder = canonical.packer()
         waiting: list[Record] = []
-        for frame in self._frames(at, seq):
-            if frame.is_checkpoint:
-                if waiting and (len(waiting) >= _CONFIRM_EVERY or seq >= last):
-                    self._confirm(frame, seq, chain)
-                    yield from waiting
-                    waiting = []
-            else:
-                expected = link(chain, frame.content)
-                if expected != frame.tail:
-                    raise DamagedError(seq, "body and chain digest do not belong together")
-                chain = expected
-                if first <= seq < last:
-                    waiting.append(_unsealed(encoder, frame.content, seq, chain))
-                seq += 1
+        for piece in self._pieces(at, seq):
+            if isinstance(piece, Run):
+                for body, digest in zip(piece.bodies, piece.digests, strict=True):
+                    chain = link(chain, body)
+                    if chain != digest:
+                        raise DamagedError(seq, "body and chain digest do not belong together")
+                    if first <= seq < last:
+                        waiting.append(_unsealed(body, seq, chain))
+                    seq += 1
                 if self.key is None:
                     yield from waiting
                     waiting = []
+            elif waiting and (len(waiting) >= _CONFIRM_EVERY or seq >= last):
+                self._confirm(piece, seq, chain)
+                yield from waiting
+                waiting = []
             if seq >= last and not waiting:
                 return
         raise DamagedError(seq, f"expected {last} records under a checkpoint, found the log's end")
@@ -83,13 +80,13 @@ class Reading:
             places.clear()
         return _Start(0, genesis(self.origin), Position(0, segment.HEADER.size))
 
-    def _frames(self, at: Position, seq: int) -> Iterator[Frame]:
+    def _pieces(self, at: Position, seq: int) -> Iterator[Run | Frame]:
         while at < self.end:
             last = at.segment == self.end.segment
             stop = self.end.offset if last else self.store.length(at.segment)
             try:
-                for frame in segment.frames(self.store, at, stop):
-                    yield _whole(frame)
+                for piece in segment.runs(self.store, at, stop):
+                    yield _whole(piece)
             except DamagedError as problem:
                 if problem.seq < 0:
                     raise DamagedError(seq, problem.reason) from problem
@@ -109,15 +106,15 @@ class Reading:
             raise DamagedError(seq - 1, "checkpoint after it states another size or chain digest")
 
 
-def _whole(frame: Frame | Torn) -> Frame:
-    if isinstance(frame, Torn):
-        raise DamagedError(-1, f"{frame.reason} inside the signed log")
-    return frame
+def _whole(piece: Run | Frame | Torn) -> Run | Frame:
+    if isinstance(piece, Torn):
+        raise DamagedError(-1, f"{piece.reason} inside the signed log")
+    return piece
 
 
-def _unsealed(encoder: object, body: bytes, seq: int, chain: Digest) -> Record:
+def _unsealed(body: bytes, seq: int, chain: Digest) -> Record:
     try:
-        record = unsealed(encoder, body, chain)
+        record = unsealed(body, chain)
     except CanonicalError as problem:
         raise DamagedError(seq, str(problem)) from problem
     if record.seq != seq:

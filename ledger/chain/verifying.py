@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
@@ -29,10 +30,11 @@ from ledger.form.references import referred
 from ledger.storage import segment
 from ledger.storage.file_store import FileStore
 from ledger.storage.objects import CHUNK_BYTES, ObjectStore
-from ledger.storage.segment import Torn
+from ledger.storage.segment import Frame, Torn
 from ledger.storage.store import Position, Store
 from ledger.trust.keys import PublicKey
 
+_SEQ: Final = 1
 _ATTRIBUTES: Final = 8
 _PAYLOAD: Final = 9
 
@@ -132,7 +134,8 @@ class _Audit:
         segment.check_header(store.read(Position(number, 0), min(header, length)), number)
         self._bytes += header
         follower = self.follower
-        for frame in segment.frames(store, Position(number, header), length):
+        see = partial(self._check_objects_of, store.objects) if self._check_objects else None
+        for frame in segment.runs(store, Position(number, header), length):
             if isinstance(frame, Torn):
                 where = "" if last else f" of segment {number}, which is not the last"
                 raise DamagedError(
@@ -141,18 +144,15 @@ class _Audit:
                     f"{length - frame.start} "
                     "bytes at the end were never acknowledged, cut, or added",
                 )
-            if frame.is_checkpoint:
+            if isinstance(frame, Frame):
                 follower.follow(frame, number)
                 self._met_published = self._met_published or frame.content == self._published
             else:
-                values = follower.take_record(frame.content, frame.tail)
-                self._check_objects_of(store.objects, values)
+                follower.take_records(frame.bodies, frame.digests, see)
             self._bytes += frame.stop - frame.start
 
     def _check_objects_of(self, objects: ObjectStore, values: list[object]) -> None:
         """Hash the payload of a record, and what its attributes refer to as content."""
-        if not self._check_objects:
-            return
         names = referred(cast("Json", values[_ATTRIBUTES]))
         payload = values[_PAYLOAD]
         if isinstance(payload, bytes):
@@ -163,7 +163,9 @@ class _Audit:
                     while file.read(CHUNK_BYTES):
                         pass
             except ObjectProblem as problem:
-                raise DamagedError(self.follower.size - 1, f"its content: {problem}") from problem
+                raise DamagedError(
+                    cast("int", values[_SEQ]), f"its content: {problem}"
+                ) from problem
             self._checked.add(name)
 
     def _settle(self) -> Verification:

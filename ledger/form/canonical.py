@@ -20,7 +20,7 @@ Json: TypeAlias = "bool | int | str | bytes | list[Json] | dict[str, Json] | Non
 Digest = NewType("Digest", bytes)
 
 MAX_DEPTH: Final = 32
-_LEAVES: Final = frozenset({type(None), bool, int, str, bytes})
+LEAVES: Final = frozenset({type(None), bool, int, str, bytes})
 
 
 def digest(data: bytes) -> Digest:
@@ -30,14 +30,17 @@ def digest(data: bytes) -> Digest:
 
 def encode(value: Json) -> bytes:
     """The canonical bytes of ``value``."""
-    return pack(packer(), ordered(value))
+    return _packed(ordered(value))
 
 
 def decode(data: bytes) -> Json:
     """The value of canonical ``data``; every other spelling is refused."""
-    value = unpack(data)
+    try:
+        value = msgpack.unpackb(data, raw=False, use_list=True, strict_map_key=True)
+    except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as problem:
+        raise malformed(problem) from problem
     check(value)
-    if pack(packer(), value) != data:
+    if _packed(value) != data:
         raise CanonicalError(
             "expected canonical msgpack, found a longer spelling or a repeated key; "
             "encode the value with ledger.encode"
@@ -45,37 +48,32 @@ def decode(data: bytes) -> Json:
     return cast("Json", value)
 
 
-def packer() -> msgpack.Packer:
-    """An encoder to be reused by one owner; it is not safe to share between threads."""
-    return msgpack.Packer(use_bin_type=True, strict_types=False, buf_size=4096)
+def unencodable(problem: Exception) -> CanonicalError:
+    """The error of a value whose numbers or text have no encoding."""
+    return CanonicalError(
+        "expected 64-bit integers and valid Unicode, found a value that cannot be encoded: "
+        f"{problem}; change the value"
+    )
 
 
-def pack(encoder: msgpack.Packer, value: object) -> bytes:
-    """Encode a value that is already ``ordered``."""
+def malformed(problem: Exception) -> CanonicalError:
+    """The error of bytes that are no msgpack at all."""
+    found = str(problem) or type(problem).__name__
+    return CanonicalError(
+        f"expected canonical msgpack, found malformed bytes: {found}; the data was altered"
+    )
+
+
+def _packed(value: object) -> bytes:
     try:
-        return cast("bytes", encoder.pack(value))
-    except (OverflowError, UnicodeEncodeError, ValueError, TypeError) as problem:
-        encoder.reset()
-        raise CanonicalError(
-            f"expected 64-bit integers and valid Unicode, found a value that cannot be encoded: "
-            f"{problem}; change the value"
-        ) from problem
-
-
-def unpack(data: bytes) -> object:
-    """Decode msgpack without judging its form; malformed bytes are refused."""
-    try:
-        return msgpack.unpackb(data, raw=False, use_list=True, strict_map_key=True)
-    except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as problem:
-        found = str(problem) or type(problem).__name__
-        raise CanonicalError(
-            f"expected canonical msgpack, found malformed bytes: {found}; the data was altered"
-        ) from problem
+        return cast("bytes", msgpack.packb(value, use_bin_type=True))
+    except (OverflowError, ValueError, TypeError) as problem:
+        raise unencodable(problem) from problem
 
 
 def ordered(value: Json, depth: int = 0) -> Json:
     """``value`` with every map sorted; refuses what has no canonical form."""
-    if type(value) in _LEAVES:
+    if type(value) in LEAVES:
         return value
     if depth >= MAX_DEPTH:
         raise CanonicalError(f"expected at most {MAX_DEPTH} nested containers, found more")
@@ -91,7 +89,7 @@ def ordered(value: Json, depth: int = 0) -> Json:
 
 def check(value: object, depth: int = 0) -> None:
     """Refuse a decoded value whose maps are not sorted or that holds other types."""
-    if type(value) in _LEAVES:
+    if type(value) in LEAVES:
         return
     if depth >= MAX_DEPTH:
         raise CanonicalError(f"expected at most {MAX_DEPTH} nested containers, found more")

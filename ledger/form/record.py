@@ -4,13 +4,16 @@ The body is the canonical array ``[version, seq, hlc, node, session, actor, toke
 payload, commitment]``, below ``MAX_BODY_BYTES``. The chain is keyed: the digest after record n is
 ``blake3(body_n, key=digest after n-1)``, and before record 0 stands a key derived from the origin.
 So the predecessor is part of every digest without being stored in the body.
+
+Bodies are what a ledger writes and reads most, so they have a faster codec than other canonical
+values (``ormsgpack``); that its bytes are those of ``canonical.encode`` is held by tests.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
-import msgpack  # type: ignore[import-untyped]
+import ormsgpack
 from blake3 import blake3
 
 from ledger.errors import BodyTooLarge, CanonicalError, EntryError
@@ -24,7 +27,13 @@ CREATED: Final = "ledger.created"
 RECOVERED: Final = "ledger.recovered"
 _GENESIS_CONTEXT: Final = "os2shell ledger v1 2026 chain of origin"
 _DIGEST_BYTES: Final = 32
-_FIELDS: Final = 11
+_SORTED: Final = ormsgpack.OPT_SORT_KEYS
+_FLOATS: Final = (b"\xca", b"\xcb")
+_CONTAINERS: Final = frozenset({list, dict})
+_TEXT: Final = frozenset({str})
+_HEAD: Final = (int, int, int, str, str, str, str, str, dict)
+_OPTIONAL: Final = (type(None), bytes)
+_SHAPES: Final = frozenset((*_HEAD, a, b) for a in _OPTIONAL for b in _OPTIONAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +62,7 @@ class Author:
         return Entry(kind, attributes, self.session, self.actor, self.token)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A sealed entry; ``body`` is exactly what is stored, ``digest`` the chain after it."""
 
     version: int
@@ -70,6 +78,9 @@ class Record:
     commitment: bytes | None
     body: bytes
     digest: Digest
+
+
+_FIELDS: Final = Record._fields[:-2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,87 +102,99 @@ def link(previous: bytes, body: bytes) -> Digest:
     return Digest(blake3(body, key=previous).digest())
 
 
-def seal(
-    encoder: msgpack.Packer, entry: Entry, seq: int, hlc: int, node: str, previous: Digest
-) -> Record:
-    """The record of ``entry`` after ``previous``; refuses what a reader would refuse."""
+def body_of(entry: Entry, *, seq: int, hlc: int, node: str) -> bytes:
+    """The canonical body of ``entry`` as record ``seq``; refuses what a reader would refuse."""
+    attributes = entry.attributes
+    if type(attributes) is not dict:
+        attributes = dict(attributes)
+    if not (
+        canonical.LEAVES.issuperset(map(type, attributes.values()))
+        and _TEXT.issuperset(map(type, attributes))
+    ):
+        attributes = cast("dict[str, Json]", canonical.ordered(attributes))
+    payload, commitment = entry.payload, entry.commitment
     texts = (node, entry.session, entry.actor, entry.token, entry.kind)
-    if not all(isinstance(text, str) for text in texts) or not entry.kind:
-        raise EntryError(
-            f"expected a kind, and text as session, actor, token and node, found {texts!r}"
+    if not (
+        _TEXT.issuperset(map(type, texts)) and entry.kind and payload is None and commitment is None
+    ):
+        _check_entry(texts, payload, commitment)
+    try:
+        body: bytes = ormsgpack.packb(
+            (VERSION, seq, hlc, *texts, attributes, payload, commitment), option=_SORTED
         )
-    payload = entry.payload
-    if payload is not None and len(payload) != _DIGEST_BYTES:
-        raise EntryError(
-            f"expected a payload digest of 32 bytes, found {len(payload)}; put the content "
-            "into the object store and refer to what it returns"
-        )
-    commitment = entry.commitment
-    if commitment is not None and len(commitment) != _DIGEST_BYTES:
-        raise EntryError(f"expected a commitment of 32 bytes, found {len(commitment)}")
-    attributes = cast("dict[str, Json]", canonical.ordered(dict(entry.attributes)))
-    values = (VERSION, seq, hlc, *texts, attributes, payload, commitment)
-    body = canonical.pack(encoder, values)
+    except (ormsgpack.MsgpackEncodeError, ValueError, TypeError) as problem:
+        raise canonical.unencodable(problem) from problem
     if len(body) >= MAX_BODY_BYTES:
         raise BodyTooLarge(
             f"expected a body below {MAX_BODY_BYTES} bytes, found {len(body)} for {entry.kind}; "
             "put the content into the object store and refer to it by payload"
         )
-    return Record(*values, body, link(previous, body))
+    return body
 
 
-def fields(encoder: msgpack.Packer, body: bytes) -> list[object]:
+def fields(body: bytes) -> list[object]:
     """The eleven fields of ``body``, each checked; refuses what is not canonical."""
     if len(body) >= MAX_BODY_BYTES:
         raise CanonicalError(f"expected a body below {MAX_BODY_BYTES} bytes, found {len(body)}")
-    values = canonical.unpack(body)
-    if type(values) is not list or len(values) != _FIELDS:
-        raise CanonicalError(f"expected an array of {_FIELDS} fields, found another shape")
-    if values[0] != VERSION or type(values[0]) is not int:
+    try:
+        values = ormsgpack.unpackb(body)
+    except ValueError as problem:
+        raise canonical.malformed(problem) from problem
+    if type(values) is not list or tuple(map(type, values)) not in _SHAPES:
+        raise _misshapen(values)
+    version, seq, hlc, _, _, _, _, kind, attributes, payload, commitment = values
+    if version != VERSION:
         raise CanonicalError(
-            f"expected record version {VERSION}, found {values[0]!r}; read it with a newer version"
+            f"expected record version {VERSION}, found {version}; read it with a newer version"
         )
-    if canonical.pack(encoder, values) != body:
-        raise CanonicalError("expected canonical msgpack, found a longer spelling or repeated key")
-    _check_types(values)
+    if ormsgpack.packb(values, option=_SORTED) != body:
+        raise CanonicalError("expected canonical msgpack, found another spelling of the values")
+    if (
+        _FLOATS[0] in body
+        or _FLOATS[1] in body
+        or not _CONTAINERS.isdisjoint(map(type, attributes.values()))
+    ):
+        canonical.check(attributes)
+    if not kind or seq < 0 or hlc < 0:
+        raise CanonicalError("expected a kind, and seq and hlc from 0 on, found other values")
+    if payload is not None or commitment is not None:
+        _check_lengths(payload, commitment)
     return values
 
 
-def unsealed(encoder: msgpack.Packer, body: bytes, chain: Digest) -> Record:
+def unsealed(body: bytes, chain: Digest) -> Record:
     """The record whose stored bytes are ``body`` and whose chain digest is ``chain``."""
-    version, seq, hlc, node, session, actor, token, kind, attributes, payload, commitment = fields(
-        encoder, body
-    )
-    return Record(
-        cast("int", version),
-        cast("int", seq),
-        cast("int", hlc),
-        cast("str", node),
-        cast("str", session),
-        cast("str", actor),
-        cast("str", token),
-        cast("str", kind),
-        cast("dict[str, Json]", attributes),
-        cast("Digest | None", payload),
-        cast("bytes | None", commitment),
-        body,
-        chain,
-    )
+    return Record(*fields(body), body, chain)  # type: ignore[arg-type, call-arg]  # checked
 
 
-def _check_types(values: list[object]) -> None:
-    _, seq, hlc, *texts, attributes, payload, commitment = values
-    for name, number in (("seq", seq), ("hlc", hlc)):
-        if type(number) is not int or not 0 <= number <= MAX_U64:
-            raise CanonicalError(f"expected {name} as unsigned 64-bit integer, found {number!r}")
-    for text in texts:
-        if type(text) is not str:
-            raise CanonicalError(f"expected text, found {type(text).__name__}")
-    if not texts[-1]:
-        raise CanonicalError("expected a kind, found empty text")
-    if type(attributes) is not dict:
-        raise CanonicalError(f"expected attributes as map, found {type(attributes).__name__}")
-    canonical.check(attributes)
+def _check_entry(
+    texts: tuple[object, ...], payload: bytes | None, commitment: bytes | None
+) -> None:
+    if not _TEXT.issuperset(map(type, texts)) or not texts[-1]:
+        raise EntryError(
+            f"expected a kind, and text as session, actor, token and node, found {texts!r}"
+        )
+    for name, value in (("payload", payload), ("commitment", commitment)):
+        if value is not None and (type(value) is not bytes or len(value) != _DIGEST_BYTES):
+            raise EntryError(
+                f"expected a {name} digest of 32 bytes, found {value!r}; put the content "
+                "into the object store and refer to what it returns"
+            )
+
+
+def _check_lengths(payload: bytes | None, commitment: bytes | None) -> None:
     for name, digest in (("payload", payload), ("commitment", commitment)):
-        if digest is not None and (type(digest) is not bytes or len(digest) != _DIGEST_BYTES):
+        if digest is not None and len(digest) != _DIGEST_BYTES:
             raise CanonicalError(f"expected {name} as 32 bytes or nil, found {digest!r}")
+
+
+def _misshapen(values: object) -> CanonicalError:
+    if type(values) is not list or len(values) != len(_FIELDS):
+        return CanonicalError(f"expected an array of {len(_FIELDS)} fields, found another shape")
+    wanted = (*_HEAD, bytes, bytes)
+    for name, value, kind in zip(_FIELDS, values, wanted, strict=True):
+        if type(value) is not kind and not (kind is bytes and value is None):
+            return CanonicalError(
+                f"expected {name} as {kind.__name__}, found {type(value).__name__}"
+            )
+    raise AssertionError("expected a shape that is refused")

@@ -8,7 +8,10 @@ Sequences of system calls:
 append            pwritev(RWF_DSYNC); a crash leaves any prefix, which recovery sets aside
 begin_segment     create segment.new, write, fsync, rename into segments/, fsync segments/
 set_aside         create quarantine file, write, fsync, fsync quarantine/, ftruncate, fsync segment
-publish, cache    create, write, rename; not synced, because both can be made again from the log
+keep_seal         create seals/N.seal.new, write, fsync, rename, fsync seals/
+publish           pwrite over a note of the same length, or as cache
+cache             create, write, rename
+                  neither is synced, because both can be made again from the log
 """
 
 import errno
@@ -36,11 +39,17 @@ _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _WRITE: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_TRUNC
 _KEEP_OPEN: Final = 16
+_SECTOR: Final = 512
 
 
 def segment_name(segment: int) -> str:
     """The file name of ``segment``."""
     return f"{segment:012d}.seg"
+
+
+def seal_name(segment: int) -> str:
+    """The file name of the seal of ``segment``."""
+    return f"{segment:012d}.seal"
 
 
 class FileStore:
@@ -132,15 +141,26 @@ class FileStore:
             self._fail("create a segment", problem)
         self._last = segment
 
-    def append(self, at: Position, data: bytes) -> None:
+    def append(self, at: Position, data: bytes, *, synced: bool = True) -> None:
         """Write and sync in one call where the kernel can."""
         descriptor = self._file(at.segment)
+        write = _write_durably if synced else os.pwrite
         try:
-            written = _write_durably(descriptor, data, at.offset)
+            written = write(descriptor, data, at.offset)
             while written < len(data):
-                written += _write_durably(descriptor, data[written:], at.offset + written)
+                written += write(descriptor, data[written:], at.offset + written)
         except OSError as problem:
             self._fail("append", problem)
+
+    def sync(self) -> None:
+        """Sync the last segment."""
+        if self._last < 0:
+            return
+        descriptor = self._file(self._last)
+        try:
+            os.fdatasync(descriptor)
+        except OSError as problem:
+            self._fail("sync", problem)
 
     def set_aside(self, at: Position, name: str) -> None:
         """Copy the tail durably, then cut it; a crash between leaves both, which is harmless."""
@@ -163,13 +183,38 @@ class FileStore:
         except OSError as problem:
             self._fail("set a torn tail aside", problem)
 
+    def seal(self, segment: int) -> bytes | None:
+        """The file of that number in ``seals/``; unreadable is as good as absent."""
+        try:
+            return self._small(f"seals/{seal_name(segment)}")
+        except UnreadableError:
+            return None
+
+    def keep_seal(self, segment: int, data: bytes) -> None:
+        """Replace a seal, durably."""
+        self._require_open()
+        path = self.directory / "seals" / seal_name(segment)
+        try:
+            if not path.parent.is_dir():
+                path.parent.mkdir()
+                sync_directory(self.directory)
+            write_whole(path, data)
+        except OSError as problem:
+            self._fail("seal a segment", problem)
+
     def published(self) -> bytes | None:
         """The file ``checkpoint``."""
         return self._small("checkpoint")
 
     def publish(self, note: bytes) -> None:
-        """Replace the file ``checkpoint``."""
-        self._replace("checkpoint", note)
+        """Replace the file ``checkpoint``.
+
+        A note that is as long as the one before is written over it: a rename would cost as much
+        as the append's own sync. Who reads without the lock may meet a mixture of two notes,
+        which no signature covers, and reads again; a power loss may leave one within a sector.
+        """
+        if len(note) > _SECTOR or not self._overwrite("checkpoint", note):
+            self._replace("checkpoint", note)
 
     def cached(self) -> bytes | None:
         """The file ``head``; unreadable is as good as absent."""
@@ -291,6 +336,20 @@ class FileStore:
         finally:
             os.close(descriptor)
 
+    def _overwrite(self, name: str, data: bytes) -> bool:
+        """Write over the file ``name`` when it is as long as ``data``; else do nothing."""
+        self._require_open()
+        try:
+            descriptor = os.open(self.directory / name, _WRITE | os.O_NONBLOCK)
+        except OSError:
+            return False
+        try:
+            return os.fstat(descriptor).st_size == len(data) == os.pwrite(descriptor, data, 0)
+        except OSError as problem:
+            self._fail(f"publish {name}", problem)
+        finally:
+            os.close(descriptor)
+
     def _replace(self, name: str, data: bytes) -> None:
         self._require_open()
         spare = self.directory / f"{name}.new"
@@ -330,6 +389,19 @@ class FileStore:
             f"expected to {what} in {self.directory}, found: {problem.strerror}; this instance is "
             "closed: make room or repair the disk, then open the ledger again"
         ) from problem
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Make ``path`` hold ``data``, whole and durable, or leave it as it was."""
+    spare = path.with_name(f"{path.name}.new")
+    descriptor = os.open(spare, _CREATE, 0o644)
+    try:
+        _write_all(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    spare.rename(path)
+    sync_directory(path.parent)
 
 
 def _write_all(descriptor: int, data: bytes) -> int:

@@ -18,10 +18,15 @@ class MemoryStore:
         """Start empty, over ``objects`` or an empty object store."""
         self._objects: ObjectStore = MemoryObjects() if objects is None else objects
         self._segments: list[bytearray] = []
+        self._seals: dict[int, bytes] = {}
         self._published: bytes | None = None
         self._cached: bytes | None = None
         self._lock = RLock()
         self.quarantine: dict[str, bytes] = {}
+
+    @property
+    def directory(self) -> None:
+        """Nowhere on disk."""
 
     @property
     def objects(self) -> ObjectStore:
@@ -56,15 +61,26 @@ class MemoryStore:
         assert segment == len(self._segments)
         self._segments.append(bytearray(data))
 
-    def append(self, at: Position, data: bytes) -> None:
-        """Add ``data`` at the end."""
+    def append(self, at: Position, data: bytes, *, synced: bool = True) -> None:  # noqa: ARG002
+        """Add ``data`` at the end; memory knows no sync."""
         assert at == self.end()
         self._segments[at.segment] += data
+
+    def sync(self) -> None:
+        """Memory knows no sync."""
 
     def set_aside(self, at: Position, name: str) -> None:
         """Move the tail into ``quarantine``."""
         self.quarantine[name] = bytes(self._segments[at.segment][at.offset :])
         del self._segments[at.segment][at.offset :]
+
+    def seal(self, segment: int) -> bytes | None:
+        """The seal of ``segment``."""
+        return self._seals.get(segment)
+
+    def keep_seal(self, segment: int, data: bytes) -> None:
+        """Replace the seal of ``segment``."""
+        self._seals[segment] = data
 
     def published(self) -> bytes | None:
         """The checkpoint last published."""

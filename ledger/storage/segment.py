@@ -21,6 +21,7 @@ FORMAT: Final = 1
 HEADER: Final = struct.Struct(">8sII")
 LENGTH: Final = struct.Struct(">I")
 TAIL_BYTES: Final = 32
+_AROUND: Final = 36  # a frame is so much longer than its content
 CHECKPOINT_BIT: Final = 0x80000000
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 _CHUNK: Final = 1024 * 1024
@@ -32,6 +33,15 @@ class Frame(NamedTuple):
     is_checkpoint: bool
     content: bytes
     tail: bytes
+    start: int
+    stop: int
+
+
+class Run(NamedTuple):
+    """Complete record frames that follow one another, between offsets ``start`` and ``stop``."""
+
+    bodies: list[bytes]
+    digests: list[bytes]
     start: int
     stop: int
 
@@ -80,48 +90,97 @@ def checkpoint_frame(note: bytes) -> bytes:
 
 
 def frames(store: Store, start: Position, stop: int) -> Iterator[Frame | Torn]:
-    """The frames of one segment from ``start`` up to offset ``stop``; a torn end comes last.
+    """The frames of one segment from ``start`` up to offset ``stop``; a torn end comes last."""
+    for found in runs(store, start, stop):
+        if not isinstance(found, Run):
+            yield found
+            continue
+        begin = found.start
+        for body, tail in zip(found.bodies, found.digests, strict=True):
+            end = begin + LENGTH.size + len(body) + TAIL_BYTES
+            yield Frame(False, body, tail, begin, end)  # noqa: FBT003 - a field
+            begin = end
 
-    A length that no writer produces raises ``DamagedError`` with seq -1; the caller knows the seq.
+
+def runs(store: Store, start: Position, stop: int) -> Iterator[Run | Frame | Torn]:
+    """The same in larger pieces: records that follow one another come together.
+
+    A ``Frame`` is then always a checkpoint. A length that no writer produces raises
+    ``DamagedError`` with seq -1; the caller, who counts, knows the seq.
     """
     segment, base = start
-    data = b""
-    cursor = 0
+    data, cursor = b"", 0
     while base + cursor < stop:
-        have = len(data) - cursor
-        need = LENGTH.size
-        if have >= need:
-            word: int = LENGTH.unpack_from(data, cursor)[0]
-            size = word & ~CHECKPOINT_BIT
-            need = LENGTH.size + size + TAIL_BYTES
-            if have >= need and size:
-                body = cursor + LENGTH.size
-                _check_length(word, size)
-                begin = base + cursor
-                cursor += need
-                yield Frame(
-                    word != size,
-                    data[body : body + size],
-                    data[body + size : cursor],
-                    begin,
-                    base + cursor,
-                )
-                continue
-            if _zeros(store, Position(segment, base + cursor), stop):
-                yield Torn(base + cursor, "a tail of zeros")
+        run, cursor = _run(data, cursor, base)
+        if run.bodies:
+            yield run
+            if run.stop == stop:
                 return
-            _check_length(word, size)
-        if base + cursor + need > stop:
-            yield Torn(base + cursor, "a frame that crosses the end of the file")
+        found = _other(store, data, cursor, Position(segment, base), stop)
+        if found is None:
+            base, cursor = base + cursor, 0
+            data = _chunk(store, Position(segment, base), stop)
+            continue
+        yield found
+        if isinstance(found, Torn):
             return
-        base, cursor, data = base + cursor, 0, _chunk(store, segment, base + cursor, need, stop)
+        cursor = found.stop - base
 
 
-def _chunk(store: Store, segment: int, offset: int, need: int, stop: int) -> bytes:
-    data = store.read(Position(segment, offset), min(max(_CHUNK, need), stop - offset))
-    if len(data) < need:
-        raise DamagedError(-1, f"expected {need} bytes at offset {offset}, found {len(data)}")
+def _run(data: bytes, cursor: int, base: int) -> tuple[Run, int]:
+    """The complete records in ``data`` from ``cursor`` on, and the place behind them."""
+    start, last = base + cursor, len(data) - LENGTH.size
+    bodies: list[bytes] = []
+    digests: list[bytes] = []
+    length = LENGTH.unpack_from
+    while cursor <= last:
+        size: int = length(data, cursor)[0]
+        end = cursor + size + _AROUND
+        # A checkpoint's length has the high bit set, so that its end lies beyond every chunk.
+        if end > len(data) or not 0 < size < MAX_BODY_BYTES:
+            break
+        middle = end - TAIL_BYTES
+        bodies.append(data[cursor + LENGTH.size : middle])
+        digests.append(data[middle:end])
+        cursor = end
+    return Run(bodies, digests, start, base + cursor), cursor
+
+
+def _other(
+    store: Store, data: bytes, cursor: int, base: Position, stop: int
+) -> Frame | Torn | None:
+    """What stands at ``cursor``, where there is no complete record; None: read on from there."""
+    at = Position(base.segment, base.offset + cursor)
+    have, room = len(data) - cursor, stop - at.offset
+    if have < LENGTH.size:
+        return None if have < room and room >= LENGTH.size else _torn(store, at, stop)
+    word: int = LENGTH.unpack_from(data, cursor)[0]
+    size = word & ~CHECKPOINT_BIT
+    need = size + _AROUND
+    if size == 0 or need > room:
+        return _torn(store, at, stop, word)
+    _check_length(word, size)
+    if have < need:
+        return None
+    middle = cursor + LENGTH.size + size
+    note, tail = data[cursor + LENGTH.size : middle], data[middle : cursor + need]
+    return Frame(True, note, tail, at.offset, at.offset + need)  # noqa: FBT003 - a field
+
+
+def _chunk(store: Store, at: Position, stop: int) -> bytes:
+    wanted = min(_CHUNK, stop - at.offset)
+    data = store.read(at, wanted)
+    if len(data) < wanted:
+        raise DamagedError(-1, f"expected {wanted} bytes at offset {at.offset}, found {len(data)}")
     return data
+
+
+def _torn(store: Store, at: Position, stop: int, word: int = 1) -> Torn:
+    """The end of a segment that is no frame; a length that no writer produces is damage."""
+    if _zeros(store, at, stop):
+        return Torn(at.offset, "a tail of zeros")
+    _check_length(word, word & ~CHECKPOINT_BIT)
+    return Torn(at.offset, "a frame that crosses the end of the file")
 
 
 def _check_length(word: int, size: int) -> None:

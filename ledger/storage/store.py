@@ -8,6 +8,7 @@ another.
 """
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from ledger.storage.objects import ObjectStore
@@ -22,6 +23,11 @@ class Position(NamedTuple):
 
 class Store(Protocol):
     """Segments of bytes, of which only the last grows."""
+
+    @property
+    def directory(self) -> Path | None:
+        """Where the log lies on disk, if it does."""
+        ...
 
     @property
     def objects(self) -> ObjectStore:
@@ -62,12 +68,24 @@ class Store(Protocol):
         """Create a segment that starts with ``data``; whole and durable, or not there."""
         ...
 
-    def append(self, at: Position, data: bytes) -> None:
-        """Write ``data`` at the end ``at``; durable on return."""
+    def append(self, at: Position, data: bytes, *, synced: bool = True) -> None:
+        """Write ``data`` at the end ``at``; durable on return unless ``synced`` is False."""
+        ...
+
+    def sync(self) -> None:
+        """Make durable what was appended to the last segment without sync, by anybody."""
         ...
 
     def set_aside(self, at: Position, name: str) -> None:
         """Move all bytes from ``at`` to the end of its segment into a quarantine file."""
+        ...
+
+    def seal(self, segment: int) -> bytes | None:
+        """The seal of ``segment``, if any; a claim, never to be believed unchecked."""
+        ...
+
+    def keep_seal(self, segment: int, data: bytes) -> None:
+        """Replace the seal of ``segment``; durable on return."""
         ...
 
     def published(self) -> bytes | None:

@@ -16,7 +16,6 @@ from ledger.trust.keys import PublicKey, Signer
 from ledger.trust.merkle import HASH_BYTES
 from ledger.trust.note import Note, decode64, encode64, parse
 
-DURABILITY: Final = "group"
 _LEAST_LINES: Final = 3
 _MAX_DIGITS: Final = 20
 
@@ -44,6 +43,11 @@ class Checkpoint:
         """The hybrid time of the last record."""
         return _number(self._extension("hlc"), "hlc")
 
+    @property
+    def durability(self) -> str:
+        """The mode in which the group that it closes was written."""
+        return self._extension("durability")
+
     def _extension(self, name: str) -> str:
         if name not in self.extensions:
             raise CheckpointError(
@@ -53,11 +57,11 @@ class Checkpoint:
         return self.extensions[name]
 
 
-def sign(signer: Signer, head: Head, hlc: int) -> Checkpoint:
-    """The signed checkpoint of ``head``."""
+def sign(signer: Signer, head: Head, hlc: int, durability: str) -> Checkpoint:
+    """The signed checkpoint of ``head``; ``durability`` names how its group was written."""
     text = (
         f"{signer.name}\n{head.size}\n{encode64(head.root)}\n"
-        f"blake3 {encode64(head.chain)}\nhlc {hlc}\ndurability {DURABILITY}\n"
+        f"blake3 {encode64(head.chain)}\nhlc {hlc}\ndurability {durability}\n"
     )
     note = signer.sign(text)
     return _from_note(note, note.encode())

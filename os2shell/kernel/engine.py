@@ -41,7 +41,7 @@ class Chronicle(Protocol):
         """Where large content rests."""
         ...
 
-    def append(self, *entries: Entry, expected: int | None = None) -> tuple[Record, ...]:
+    def append(self, *entries: Entry, expected: int | None = None) -> Sequence[Record]:
         """Record one durable group; ``ConflictError`` if the head is not ``expected``."""
         ...
 
@@ -116,7 +116,7 @@ class Engine:
             spool.close()
         return end
 
-    def record(self, build: Callable[[State], Sequence[Entry]]) -> tuple[Record, ...]:
+    def record(self, build: Callable[[State], Sequence[Entry]]) -> Sequence[Record]:
         """Append what ``build`` makes of the caught-up state; built anew when others came first."""
         while True:
             self.catch_up()

@@ -5,7 +5,7 @@ sealed with the place and time of the recorded one, so equal behaviour gives equ
 bytes behind an equal predecessor give an equal chain digest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ledger import Entry, Head, ObjectStore, Record, body_of
 from os2shell.model.shown import one_line
@@ -35,7 +35,7 @@ class Window:
         self,
         *entries: Entry,
         expected: int | None = None,  # noqa: ARG002 — nobody else appends to the past
-    ) -> tuple[Record, ...]:
+    ) -> Sequence[Record]:
         """Compare each entry with the recorded one; raises ``ReplayStopped`` at a difference."""
         return tuple(self._same(entry) for entry in entries)
 

@@ -1,0 +1,88 @@
+"""One committer for several threads: their appends queue up and share a write and a sync.
+
+Whoever finds nobody committing commits for all that queued up meanwhile; the others wake with
+their own records or their own error. So there is no thread to start or to stop, and a lone caller
+pays for no hand-over.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Final
+
+from ledger.chain.durability import Durability
+from ledger.errors import ClosedError
+from ledger.form.record import Entry, Record
+
+_MOST: Final = 4096  # requests in one group, so that none waits for ever more of them
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One call of ``append`` on its way: ends with ``records`` or ``problem``."""
+
+    entries: tuple[Entry, ...]
+    expected: int | None = None
+    records: Sequence[Record] = ()
+    problem: BaseException | None = None
+    ended: bool = False
+
+
+class Committer:
+    """Hands requests, alone or together, to ``commit``, one call at a time."""
+
+    def __init__(
+        self,
+        commit: Callable[[list[Request]], None],
+        turn: AbstractContextManager[object],
+        durability: Durability,
+    ) -> None:
+        """``turn`` is the lock that every writer of this instance takes."""
+        self._commit = commit
+        self._turn = turn
+        self._durability = durability
+        self._waiting: deque[Request] = deque()
+
+    def submit(self, request: Request) -> Sequence[Record]:
+        """Return the records once they are acknowledged, or raise why not."""
+        if self._durability.gathers:
+            self._waiting.append(request)  # of a deque: atomic
+            with self._turn:
+                while not request.ended:
+                    self._lead()
+        else:
+            with self._turn:
+                self._run([request])
+        if request.problem is not None:
+            raise request.problem
+        return request.records
+
+    def _lead(self) -> None:
+        if self._durability.window_s:
+            time.sleep(self._durability.window_s)
+        count = min(len(self._waiting), _MOST)
+        self._run([self._waiting.popleft() for _ in range(count)])
+
+    def _run(self, batch: list[Request]) -> None:
+        try:
+            self._commit(batch)
+        except BaseException as problem:
+            for request in batch:
+                if request.problem is None:
+                    request.problem = _for_others(problem)
+            raise
+        finally:
+            for request in batch:
+                request.ended = True
+
+
+def _for_others(problem: BaseException) -> BaseException:
+    """An interrupt belongs to the thread it struck; the others hear that the log closed."""
+    if isinstance(problem, Exception):
+        return problem
+    return ClosedError(
+        "expected the group to be written, found its writer interrupted; the ledger is closed: "
+        "open it again and look which records are there"
+    )
