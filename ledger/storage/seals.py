@@ -115,7 +115,7 @@ class Seal:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``text``; refuses every other spelling."""
-        origin, *lines = text.split("\n")[:-1]
+        origin, *lines = text.split("\n")[:-1] or [""]
         if len(lines) < _LEAST_LINES - 1:
             raise SealError(f"expected at least {_LEAST_LINES} lines, found {len(lines) + 1}")
         segment, length, digest, first, count, entry, leave, *rest = lines
