@@ -4,39 +4,35 @@ The rules are the follower's; here is only what an auditor adds: every byte of e
 accounted for, an end without signature counts against the ledger, the published checkpoint must
 be one that the log contains, and the objects that records refer to must have their digests.
 
+With several jobs the log is cut where seals claim its state, and stretches are followed by several
+processes. The claims are checked last, in order: each stretch must be left in exactly the state in
+which the next began. Whatever does not hold is followed again by this process, in order, from the
+last state that did; so the verdict is that of one pass, word for word.
+
 A verdict without a key from outside is the ledger's word about itself (``trusted`` is False): it
 shows accidents, not a forger who replaced log and key together.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
-from typing import Final, cast
 
-from ledger.chain.follower import Follower
+from ledger.chain.auditing import Audit, Outcome, Stretch, Terms
+from ledger.chain.follower import Follower, Mark
+from ledger.chain.sealing import mark_from_seal
 from ledger.errors import (
     DamagedError,
     FormatError,
     LedgerError,
     LedgerMissing,
-    ObjectProblem,
     UnreadableError,
 )
-from ledger.form.canonical import Digest, Json
-from ledger.form.references import referred
 from ledger.storage import segment
 from ledger.storage.file_store import FileStore
-from ledger.storage.objects import CHUNK_BYTES, ObjectStore
-from ledger.storage.segment import Frame, Torn
 from ledger.storage.store import Position, Store
 from ledger.trust.keys import PublicKey
-
-_SEQ: Final = 1
-_ATTRIBUTES: Final = 8
-_PAYLOAD: Final = 9
 
 
 class Status(StrEnum):
@@ -71,10 +67,19 @@ class Verification:
 
 
 def verify(
-    directory: Path, public_key: PublicKey | None = None, *, objects: bool = False
+    directory: Path,
+    public_key: PublicKey | None = None,
+    *,
+    objects: bool = False,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Verification:
-    """Audit the ledger in ``directory``; with ``objects`` also what its records refer to."""
-    audit = _Audit(public_key, check_objects=objects)
+    """Audit the ledger in ``directory``; with ``objects`` also what its records refer to.
+
+    ``jobs`` processes share the work (``parallel`` says what that asks of the program);
+    ``progress`` is told the bytes followed and the bytes in all.
+    """
+    audit = _Verifying(Terms(directory, public_key, None, objects), progress)
     try:
         store = FileStore(directory, read_only=True)
     except FormatError as problem:
@@ -84,92 +89,86 @@ def verify(
     except (UnreadableError, OSError) as problem:
         return audit.verdict(Status.UNREADABLE, FirstBad(0, str(problem)))
     with closing(store):
-        return _run(audit, store)
+        return audit.judged(store, jobs)
 
 
-def _run(audit: "_Audit", store: FileStore) -> Verification:
-    try:
-        return audit.run(store)
-    except DamagedError as problem:
-        seq = problem.seq if problem.seq >= 0 else audit.follower.size
-        return audit.verdict(Status.BROKEN, FirstBad(seq, problem.reason))
-    except (UnreadableError, OSError) as problem:
-        return audit.verdict(Status.UNREADABLE, FirstBad(audit.follower.size, str(problem)))
-    except LedgerError as problem:
-        return audit.verdict(Status.BROKEN, FirstBad(audit.follower.size, str(problem)))
+class _Verifying:
+    """One verification of one store as it stands at this moment; later appends are not seen."""
 
+    def __init__(self, terms: Terms, progress: Callable[[int, int], None] | None) -> None:
+        self._terms = terms
+        self._progress = progress
+        self._total = 0
+        self._done = 0
+        self._audit = Audit(terms, self._count)
+        self._remarks: list[str] = []
 
-class _Audit:
-    """One run over one store: follow every frame, then settle what was published."""
-
-    def __init__(self, key: PublicKey | None, *, check_objects: bool) -> None:
-        self.follower = Follower(key)
-        self._trusted = key is not None
-        self._check_objects = check_objects
-        self._checked: set[Digest] = set()
-        self._published: bytes | None = None
-        self._met_published = False
-        self._bytes = 0
-
-    def run(self, store: Store) -> Verification:
-        """Follow ``store`` as it stands at this moment; later appends are not looked at."""
-        with store.shared():
-            end, self._published = store.end(), store.published()
-        lengths = [store.length(number) for number in range(end.segment)]
-        if end.segment >= 0:
-            lengths.append(end.offset)
-        for number, length in enumerate(lengths):
-            self._follow_segment(store, number, length, last=number == end.segment)
-        return self._settle()
+    def judged(self, store: FileStore, jobs: int) -> Verification:
+        """The verdict, whatever happens on the way to it."""
+        try:
+            return self._run(store, jobs)
+        except DamagedError as problem:
+            seq = problem.seq if problem.seq >= 0 else self._audit.follower.size
+            return self.verdict(Status.BROKEN, FirstBad(seq, problem.reason))
+        except (UnreadableError, OSError) as problem:
+            bad = FirstBad(self._audit.follower.size, str(problem))
+            return self.verdict(Status.UNREADABLE, bad)
+        except LedgerError as problem:
+            bad = FirstBad(self._audit.follower.size, str(problem))
+            return self.verdict(Status.BROKEN, bad)
 
     def verdict(self, status: Status, bad: FirstBad | None = None) -> Verification:
         """The verification as far as the run came."""
-        mark, key = self.follower.mark, self.follower.key
+        mark, key = self._audit.follower.mark, self._audit.follower.key
         root = mark.checkpoint.root if mark.checkpoint is not None else b""
         signer = str(key) if key is not None else None
-        return Verification(status, mark.size, root, signer, bad, self._trusted, self._bytes)
+        trusted = self._terms.key is not None
+        remarks = tuple(self._remarks) if status is Status.OK else ()
+        return Verification(
+            status, mark.size, root, signer, bad, trusted, self._audit.bytes, remarks
+        )
 
-    def _follow_segment(self, store: Store, number: int, length: int, *, last: bool) -> None:
-        header = segment.HEADER.size
-        segment.check_header(store.read(Position(number, 0), min(header, length)), number)
-        self._bytes += header
-        follower = self.follower
-        see = partial(self._check_objects_of, store.objects) if self._check_objects else None
-        for frame in segment.runs(store, Position(number, header), length):
-            if isinstance(frame, Torn):
-                where = "" if last else f" of segment {number}, which is not the last"
-                raise DamagedError(
-                    follower.size,
-                    f"expected complete frames, found {frame.reason}{where}: "
-                    f"{length - frame.start} "
-                    "bytes at the end were never acknowledged, cut, or added",
-                )
-            if isinstance(frame, Frame):
-                follower.follow(frame, number)
-                self._met_published = self._met_published or frame.content == self._published
-            else:
-                follower.take_records(frame.bodies, frame.digests, see)
-            self._bytes += frame.stop - frame.start
+    def _run(self, store: FileStore, jobs: int) -> Verification:
+        with store.shared():
+            end, published = store.end(), store.published()
+        self._terms = self._terms._replace(published=published)
+        lengths = [store.length(number) for number in range(end.segment)]
+        if end.segment >= 0:
+            lengths.append(end.offset)
+        self._total = sum(lengths)
+        stretches = _cut(store, self._terms.key, lengths) if jobs > 1 else _whole(lengths)
+        self._audit = Audit(self._terms, self._count)
+        if jobs > 1 and len(stretches) > 1:
+            stretches = self._spread(stretches, jobs)
+        for stretch in stretches:
+            self._audit.follow(store, stretch)
+        return self._settle()
 
-    def _check_objects_of(self, objects: ObjectStore, values: list[object]) -> None:
-        """Hash the payload of a record, and what its attributes refer to as content."""
-        names = referred(cast("Json", values[_ATTRIBUTES]))
-        payload = values[_PAYLOAD]
-        if isinstance(payload, bytes):
-            names.add(Digest(payload))
-        for name in sorted(names - self._checked):
-            try:
-                with objects.open(name) as file:
-                    while file.read(CHUNK_BYTES):
-                        pass
-            except ObjectProblem as problem:
-                raise DamagedError(
-                    cast("int", values[_SEQ]), f"its content: {problem}"
-                ) from problem
-            self._checked.add(name)
+    def _spread(self, stretches: list[Stretch], jobs: int) -> list[Stretch]:
+        """Let processes follow ``stretches``; those that are left for this one to follow."""
+        from ledger.chain import parallel  # noqa: PLC0415 - what few audits need, and 20 ms
+
+        try:
+            outcomes = parallel.follow_all(self._terms, stretches, jobs, self._count)
+        except OSError as problem:
+            self._remarks.append(f"one process did all: no others could be started ({problem})")
+            return stretches
+        held = 0
+        for outcome, following in zip(outcomes, [*stretches[1:], None], strict=True):
+            if outcome is None or not _joined(outcome, following):
+                break
+            self._audit.adopt(outcome)
+            held += 1
+        self._done = self._audit.bytes
+        return stretches[held:]
+
+    def _count(self, count: int) -> None:
+        self._done += count
+        if self._progress is not None:
+            self._progress(min(self._done, self._total), self._total)
 
     def _settle(self) -> Verification:
-        follower, published = self.follower, self._published
+        follower, published = self._audit.follower, self._terms.published
         if follower.size > follower.mark.size:
             raise DamagedError(
                 follower.mark.size,
@@ -177,37 +176,82 @@ class _Audit:
                 "unsigned records: never acknowledged, or added by someone without the key",
             )
         last = max(follower.size - 1, 0)
-        if published is not None and not self._met_published:
-            raise DamagedError(last, self._published_reason(published))
+        if published is not None and not self._audit.met_published:
+            raise DamagedError(last, _published_reason(follower, published))
         if follower.size == 0:
             return self.verdict(Status.EMPTY)
-        return replace(self.verdict(Status.OK), remarks=tuple(self._remarks()))
+        self._remarks.extend(self._remark())
+        return self.verdict(Status.OK)
 
-    def _remarks(self) -> Iterator[str]:
+    def _remark(self) -> Iterator[str]:
         """What is no damage, but worth saying."""
-        mine = self.follower.mark.checkpoint
-        if self._published is None:
+        mine, published = self._audit.follower.mark.checkpoint, self._terms.published
+        if published is None:
             yield "the file checkpoint is missing; the next open writes it"
-        elif mine is not None and self._published != mine.note:
+        elif mine is not None and published != mine.note:
             yield "the file checkpoint is older than the log; the next open renews it"
-        if self._check_objects:
-            count = len(self._checked)
+        if self._terms.objects:
+            count = len(self._audit.checked)
             yield f"{count} objects that records name hold; what those name in turn was not asked"
 
-    def _published_reason(self, published: bytes) -> str:
-        """Why the file ``checkpoint`` is none of the log's."""
-        from ledger.trust import checkpoint  # noqa: PLC0415 - only on the way to a verdict
 
-        key, size = self.follower.key, self.follower.size
-        try:
-            if key is None:
-                raise DamagedError(0, "no key is known")
-            claim = checkpoint.verified(published, key)
-        except LedgerError as problem:
-            return f"the file checkpoint does not hold: {problem}"
-        if claim.size > size:
-            return f"rollback: the file checkpoint states {claim.size} records, the log has {size}"
+def _whole(lengths: list[int]) -> list[Stretch]:
+    return [Stretch(0, tuple(lengths), None, is_end=True)] if lengths else []
+
+
+def _cut(store: Store, given: PublicKey | None, lengths: list[int]) -> list[Stretch]:
+    """Stretches that begin where a seal claims a state that the signed opening there repeats."""
+    key = _named_key(store) if given is None and lengths else given
+    begins: list[tuple[int, Mark | None]] = [(0, None)]
+    for number in range(1, len(lengths)):
+        mark = mark_from_seal(store, number, key) if key is not None else None
+        if mark is not None:
+            begins.append((number, mark))
+    ends = [number for number, _ in begins[1:]] + [len(lengths)]
+    return [
+        Stretch(first, tuple(lengths[first:stop]), mark, is_end=stop == len(lengths))
+        for (first, mark), stop in zip(begins, ends, strict=True)
+        if stop > first
+    ]
+
+
+def _named_key(store: Store) -> PublicKey | None:
+    """The key that record 0 names; whether it holds is for whoever follows record 0."""
+    at = Position(0, segment.HEADER.size)
+    spare = Follower(None)
+    try:
+        first = next(segment.frames(store, at, store.length(0)), None)
+        if isinstance(first, segment.Frame):
+            spare.follow(first, 0)
+    except LedgerError:
+        return None
+    return spare.key
+
+
+def _joined(outcome: Outcome, following: Stretch | None) -> bool:
+    """Whether a stretch held, and was left in the very state in which the next one began."""
+    if not outcome.good or following is None:
+        return outcome.good
+    left, claimed = outcome.mark, following.mark
+    return claimed is not None and left._replace(start=claimed.start, stop=claimed.stop) == claimed
+
+
+def _published_reason(follower: Follower, published: bytes) -> str:
+    """Why the file ``checkpoint`` is none of the log's."""
+    from ledger.trust import checkpoint  # noqa: PLC0415 - only on the way to a verdict
+
+    try:
+        if follower.key is None:
+            raise DamagedError(0, "no key is known")
+        claim = checkpoint.verified(published, follower.key)
+    except LedgerError as problem:
+        return f"the file checkpoint does not hold: {problem}"
+    if claim.size > follower.size:
         return (
-            f"equivocation: the file checkpoint is signed for {claim.size} records with root "
-            f"{claim.root.hex()}, and no checkpoint in the log says so"
+            f"rollback: the file checkpoint states {claim.size} records, the log has "
+            f"{follower.size}"
         )
+    return (
+        f"equivocation: the file checkpoint is signed for {claim.size} records with root "
+        f"{claim.root.hex()}, and no checkpoint in the log says so"
+    )
