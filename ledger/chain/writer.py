@@ -5,7 +5,7 @@ aside, and a record says so. The state moves, in one assignment of the follower'
 write and its sync have succeeded; a write that fails leaves it, and the owner closes the store.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from ledger.chain.committer import Request
@@ -14,6 +14,7 @@ from ledger.chain.follower import Follower, Mark
 from ledger.chain.following import follow_log, refuse_rollback
 from ledger.chain.group import Group
 from ledger.chain.places import Places, dump_mark, load_mark
+from ledger.chain.sealing import nearest_mark, note_openings, seal_last, seal_missing
 from ledger.errors import ConflictError
 from ledger.form import canonical
 from ledger.form.canonical import Digest, Json
@@ -59,15 +60,22 @@ class Writer:
         self._signed = follower.signed
         self._settled = False
         self._cached_at = Position(-1, 0)
+        self._false_seals: Sequence[int] = ()
         self.anchors: dict[int, Digest] = {}
 
     def load(self) -> None:
-        """Begin at the cached head when the signed log confirms it."""
+        """Begin at the cached head when the signed log confirms it, else behind the last seal."""
         key = self._follower.key
-        mark = load_mark(self._store, key, self._places) if key is not None else None
+        if key is None:
+            return
+        mark = load_mark(self._store, key, self._places)
+        if mark is not None:
+            self._cached_at = mark.stop
+        else:
+            mark, self._false_seals = nearest_mark(self._store, key)
+            note_openings(self._store, key.name, self._places)
         if mark is not None:
             self._follower.begin(mark)
-            self._cached_at = mark.stop
 
     def catch_up(self, end: Position) -> None:
         """Take all that stands before ``end`` under a signature."""
@@ -90,6 +98,8 @@ class Writer:
         if self._signed:
             refuse_rollback(self._store.published(), self._follower)
             self._settle_tail(end)
+            if self._signer is not None and not self._settled:
+                seal_missing(self._store, self._signer, self._false_seals)
         self._settled = True
 
     def commit(self, requests: Iterable[Request]) -> None:
@@ -224,6 +234,8 @@ class Writer:
         if not full or mark.checkpoint is None:
             return mark.stop
         self._sync_unsynced(mark)
+        if self._signer is not None:
+            seal_last(self._store, self._signer, mark)
         number = mark.stop.segment + 1
         opening = segment.header(number) + segment.checkpoint_frame(mark.checkpoint.note)
         self._store.begin_segment(number, opening)
