@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Self
 from ledger.errors import BundleError, DiskFull, DurabilityError, LedgerError
 from ledger.evidence.archive import Archive, ArchiveWriter, open_archive
 from ledger.evidence.bundle_objects import PREFIX, BundleObjects, entry
-from ledger.form import canonical
 from ledger.form.canonical import Digest, Json
 from ledger.form.record import CREATED, MAX_BODY_BYTES, Record, genesis, link, unsealed
 from ledger.storage.file_objects import NO_ROOM, sync_directory
@@ -165,7 +164,7 @@ def _manifest(value: dict[str, object]) -> bytes:
 def _parsed(data: bytes) -> dict[str, object]:
     """The manifest, in its one spelling."""
     manifest = json.loads(data)
-    if not isinstance(manifest, dict) or manifest.get("schema") not in _FIELDS:
+    if not isinstance(manifest, dict) or str(manifest.get("schema")) not in _FIELDS:
         raise BundleError(f"expected schema {SCHEMA} in manifest.json, found another")
     if manifest.keys() != _FIELDS[manifest["schema"]]:
         raise BundleError(f"expected other fields in manifest.json, found {sorted(manifest)}")
@@ -184,7 +183,10 @@ def _text_key(data: bytes) -> PublicKey:
 def _only_key(keys: object) -> PublicKey:
     match keys:
         case [{"first": 0, "public_key": str(text), **rest}] if not rest:
-            return PublicKey.parse(text)
+            key = PublicKey.parse(text)
+            if str(key) == text:
+                return key
+            raise BundleError("expected a public key as it is written, found another spelling")
         case _:
             raise BundleError("expected the keys of the log in manifest.json, found another form")
 
