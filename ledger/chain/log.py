@@ -22,6 +22,7 @@ from ledger.chain.follower import Follower
 from ledger.chain.following import refuse_rollback
 from ledger.chain.group import hybrid
 from ledger.chain.places import Places
+from ledger.chain.proving import Proving
 from ledger.chain.reading import Reading
 from ledger.chain.writer import Writer
 from ledger.errors import (
@@ -39,7 +40,7 @@ from ledger.storage.objects import ObjectStore
 from ledger.storage.store import Position, Store
 from ledger.trust.checkpoint import Checkpoint
 from ledger.trust.keys import PublicKey, Signer
-from ledger.trust.merkle import InclusionProof, inclusion_proofs, leaf_hash
+from ledger.trust.merkle import InclusionProof
 
 _CACHE_AT_CLOSE: Final = 64 * 1024
 _SPACING_UNSIGNED: Final = 64
@@ -90,6 +91,7 @@ class TokenSignatureLedger:
             durability=durability,
             segment_bytes=segment_bytes,
         )
+        self._proving = Proving(store, self._follower, self._places)
         self._committer = Committer(self._commit, self._mutex, durability)
         try:
             self._start()
@@ -219,9 +221,24 @@ class TokenSignatureLedger:
         return self.prove_all([seq])[seq]
 
     def prove_all(self, seqs: list[int]) -> dict[int, InclusionProof]:
-        """Proofs for several records, from one pass over the log."""
-        leaves = (leaf_hash(record.body) for record in self.read())
-        return inclusion_proofs(seqs, self.head.size, leaves)
+        """Proofs for several records under the present head; answered from tiles."""
+        self._require_open()
+        return self._proving.inclusions(seqs, self.head)
+
+    def prove_consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """The proof that the first ``old`` records are the first of the first ``new``."""
+        self._require_open()
+        return self._proving.consistency(old, new, self.head)
+
+    def root_at(self, size: int) -> bytes:
+        """The Merkle root over the first ``size`` records, proven under the present head."""
+        self._require_open()
+        return self._proving.root_at(size, self.head)
+
+    def leaves(self, start: int, stop: int) -> Iterator[bytes]:
+        """The leaf hashes of these records as they lie there; for whoever checks the root."""
+        self._require_open()
+        return self._proving.leaves(start, stop)
 
     def close(self) -> None:
         """Renew the head cache when it pays, and release everything; idempotent."""

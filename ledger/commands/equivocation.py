@@ -1,0 +1,169 @@
+"""``python -m ledger equivocation A B``: hold two signed heads of one log against each other.
+
+A and B are checkpoint files or ledgers; a proof file that holds both stands alone. Between heads
+of different sizes a consistency proof decides: taken from the larger ledger, or from ``--proof``.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ledger.chain.log import TokenSignatureLedger
+from ledger.commands import BROKEN, EMPTY, OK
+from ledger.commands.given import public_key
+from ledger.commands.placed import content, place
+from ledger.commands.shown import document, printable
+from ledger.errors import KeyFormatError, ProofError
+from ledger.trust import equivocation
+from ledger.trust.checkpoint import Checkpoint
+from ledger.trust.equivocation import (
+    MAX_FILE_BYTES,
+    Evidence,
+    Finding,
+    Judgement,
+    Prefix,
+    signed,
+)
+from ledger.trust.keys import PublicKey
+from ledger.trust.merkle import verify_consistency
+from ledger.trust.tlog_proof import read_consistency_proof
+
+SUMMARY: Final = "hold two signed heads against each other; two histories are proven, or none"
+SCHEMA: Final = "os2.ledger.judgement/1"
+EXIT: Final = {
+    Finding.NO_CONTRADICTION: OK,
+    Finding.TWO_HEADS: BROKEN,
+    Finding.NOT_COMPARABLE: EMPTY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One of the two: a signed head, and the ledger it was taken from, if any."""
+
+    head: Checkpoint
+    log: TokenSignatureLedger | None
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("first", type=Path, metavar="A", help="checkpoint, ledger or proof file")
+    parser.add_argument("second", type=Path, nargs="?", metavar="B", help="checkpoint or ledger")
+    parser.add_argument(
+        "--pubkey", metavar="FILE|TEXT", action="append", default=[], help="a key you trust"
+    )
+    parser.add_argument("--proof", type=Path, metavar="FILE", help="a consistency proof, A to B")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the proof of two heads")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judge, say it in plain words, and write the proof when asked."""
+    trusted = tuple(public_key(text) for text in options.pubkey)
+    with ExitStack() as opened:
+        evidence = (
+            equivocation.read(content(options.first, MAX_FILE_BYTES))
+            if options.second is None
+            else _gather(options, trusted, opened)
+        )
+    found = evidence.judge(trusted)
+    if found.finding is Finding.TWO_HEADS and options.out is not None:
+        place(evidence.encode(), options.out)
+    sys.stdout.write(_shown(found, evidence, trusted=bool(trusted), as_json=options.json))
+    return EXIT[found.finding]
+
+
+def _gather(
+    options: argparse.Namespace, trusted: Sequence[PublicKey], opened: ExitStack
+) -> Evidence:
+    """Both heads, and between different sizes what links them."""
+    paths = (options.first, options.second)
+    logs = [_opened(path, trusted, opened) for path in paths]
+    keys = tuple(trusted) or tuple(
+        dict.fromkeys(log.public_key for log in logs if log is not None and log.public_key)
+    )
+    if not keys:
+        raise KeyFormatError(
+            "expected --pubkey, found none; a checkpoint does not contain the key it was signed "
+            "with"
+        )
+    sides = [_side(path, log, keys) for path, log in zip(paths, logs, strict=True)]
+    first, second = (side.head.note for side in sides)
+    return Evidence(keys, first, second, _prefix(sides, options.proof, keys))
+
+
+def _opened(
+    path: Path, trusted: Sequence[PublicKey], opened: ExitStack
+) -> TokenSignatureLedger | None:
+    if not path.is_dir():
+        return None
+    key = trusted[0] if len(trusted) == 1 else None
+    return opened.enter_context(TokenSignatureLedger.read_only(path, key))
+
+
+def _side(path: Path, log: TokenSignatureLedger | None, keys: Sequence[PublicKey]) -> _Side:
+    if log is None:
+        return _Side(signed(content(path, MAX_FILE_BYTES), keys), None)
+    assert log.checkpoint is not None  # a ledger without a signed head does not open
+    return _Side(signed(log.checkpoint.note, keys), log)
+
+
+def _prefix(sides: Sequence[_Side], proof: Path | None, keys: Sequence[PublicKey]) -> Prefix | None:
+    """What the larger of the two says about the size of the smaller."""
+    small, large = sorted(sides, key=lambda side: side.head.size)
+    if small.head.size in {0, large.head.size} or small.head.origin != large.head.origin:
+        return None
+    if proof is not None:
+        return _given(content(proof, MAX_FILE_BYTES), small.head, large.head, keys)
+    if large.log is None:
+        return None
+    size = small.head.size
+    return Prefix(large.log.root_at(size), large.log.prove_consistency(size, large.head.size))
+
+
+def _given(data: bytes, small: Checkpoint, large: Checkpoint, keys: Sequence[PublicKey]) -> Prefix:
+    """A consistency proof as ``prove --since`` writes it, or the link of a proof file."""
+    if data.startswith(b"{"):
+        link = equivocation.read(data).prefix
+        if link is None:
+            raise ProofError("expected a consistency proof, found a proof file without one")
+        return link
+    found = read_consistency_proof(data)
+    head = signed(found.checkpoint, keys)
+    if (found.old, head.size, head.root) != (small.size, large.size, large.root):
+        raise ProofError(
+            f"expected a proof from {small.size} to {large.size} records, found one from "
+            f"{found.old} to {head.size}, or to another root"
+        )
+    try:
+        verify_consistency(small.size, large.size, small.root, large.root, found.hashes)
+    except ProofError as problem:
+        raise ProofError(
+            f"the proof does not lead from the smaller head to the larger one: {problem}; it is "
+            "a wrong proof, or the log was forked: give the larger ledger itself, which tells"
+        ) from problem
+    return Prefix(small.root, found.hashes)
+
+
+def _shown(found: Judgement, evidence: Evidence, *, trusted: bool, as_json: bool) -> str:
+    keys = [str(key) for key in evidence.keys]
+    if as_json:
+        return document(
+            {
+                "schema": SCHEMA,
+                "finding": str(found.finding),
+                "reason": found.reason,
+                "public_keys": keys,
+                "trusted": trusted,
+                "first": evidence.first.decode(),
+                "second": evidence.second.decode(),
+            }
+        )
+    lines = [f"finding  {found.finding}", f"reason   {printable(found.reason)}"]
+    if not trusted:
+        lines.append("trusted  no: the key was named by what is judged; pass --pubkey to be sure")
+    return "\n".join(lines) + "\n"
