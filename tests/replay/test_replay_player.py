@@ -277,7 +277,7 @@ def test_recorded_arguments_of_another_version_are_unsupported() -> None:
     recording = record()
     run = recording.run
     older = {**run.admitted.attributes, "arguments": {"target": "s.py"}}
-    run = replace(run, admitted=replace(run.admitted, attributes=older))
+    run = replace(run, admitted=run.admitted._replace(attributes=older))
     finding = replay_run(run, workshop(recording, Program()))
     assert finding.verdict is Verdict.UNSUPPORTED
     assert "fields" in told(finding).got
