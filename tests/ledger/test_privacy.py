@@ -100,7 +100,10 @@ def test_every_cut_is_noticed() -> None:
 def test_chunks_cannot_be_exchanged_or_repeated() -> None:
     data, commitment = seal(os.urandom(3 * CHUNK_BYTES))
     whole = CHUNK_BYTES + TAG_BYTES
-    head, *chunks = data[: HEADER.size], *(data[HEADER.size + n * whole :][:whole] for n in (0, 1, 2))
+    head, *chunks = (
+        data[: HEADER.size],
+        *(data[HEADER.size + n * whole :][:whole] for n in (0, 1, 2)),
+    )
     assert unseal(head + b"".join(chunks), commitment)
     for order in ([1, 0, 2], [0, 0, 1, 2], [0, 2], [2], [0, 1, 2, 2]):
         with pytest.raises(SealedDamaged):
@@ -156,7 +159,9 @@ def test_nothing_sealed_twice_looks_alike(subjects: Subjects) -> None:
     assert blake3(b"yes").digest() not in (one.commitment, two.commitment)
 
 
-def test_sealed_content_in_a_ledger(open_ledger: Opener, subjects: Subjects, tmp_path: Path) -> None:
+def test_sealed_content_in_a_ledger(
+    open_ledger: Opener, subjects: Subjects, tmp_path: Path
+) -> None:
     with open_ledger() as ledger:
         letter = subjects.append(ledger, "Ada", b"Dear Bob", Entry("letter", {"pages": 1}))
         large = os.urandom(3 * CHUNK_BYTES)
@@ -251,7 +256,9 @@ def test_what_is_no_key(open_ledger: Opener, subjects: Subjects, tmp_path: Path)
             assert "foreign secret" not in str(refused.value)
         path.write_bytes(data)
         other = subjects.append(ledger, "Bob", b"y", Entry("k", {}))
-        names = [tmp_path / "keys" / f"{r.attributes['sealed_for']}.subject" for r in (record, other)]
+        names = [
+            tmp_path / "keys" / f"{r.attributes['sealed_for']}.subject" for r in (record, other)
+        ]
         names[0].unlink()
         names[1].rename(names[0])
         with pytest.raises(KeyFormatError, match="renamed"):
@@ -300,7 +307,9 @@ def test_secrets_show_nowhere(open_ledger: Opener, subjects: Subjects, tmp_path:
         assert "plain text" not in shown
 
 
-def test_a_spare_file_of_a_crash_is_swept_away(open_ledger: Opener, subjects: Subjects, tmp_path: Path) -> None:
+def test_a_spare_file_of_a_crash_is_swept_away(
+    open_ledger: Opener, subjects: Subjects, tmp_path: Path
+) -> None:
     with open_ledger() as ledger:
         subjects.seal(ledger, "Ada", b"", kind="k")
         spare = tmp_path / "keys" / ".new-1-00000000"
@@ -413,9 +422,7 @@ def test_the_page_shows_these_sealed_bytes() -> None:
     assert unseal(data, commitment, bound=bound) == b"Dear Bob"
 
 
-def test_the_page_names_what_a_shredding_records(
-    open_ledger: Opener, subjects: Subjects
-) -> None:
+def test_the_page_names_what_a_shredding_records(open_ledger: Opener, subjects: Subjects) -> None:
     with open_ledger() as ledger:
         subjects.append(ledger, "Ada", b"x", Entry("letter", {}))
         done: Record | None = subjects.shred(ledger, "Ada", "asked to").record
