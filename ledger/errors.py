@@ -42,6 +42,7 @@ LedgerError
 │   ├── QuorumError         fewer witnesses confirmed a head than the policy requires
 │   ├── PolicyError         the text is not a witness policy, or one that cannot be met
 │   ├── RefusedHead         a witness does not cosign this; carries the HTTP status
+│   │   └── HeadConflict    it cosigned another size last; carries that size
 │   └── WitnessStoreError   what a witness remembers is damaged, or cannot be kept
 ├── QueryError              a question that no record can answer
 └── BundleError             an evidence bundle is malformed or does not hold
@@ -185,6 +186,15 @@ class RefusedHead(WitnessError):
         """Say which HTTP status tells the client, and why."""
         super().__init__(reason)
         self.status = status
+
+
+class HeadConflict(RefusedHead):
+    """The old size is not the one cosigned last, which is ``size``."""
+
+    def __init__(self, size: int, found: int) -> None:
+        """Name the size cosigned last, and the one that was sent."""
+        super().__init__(409, f"expected old size {size}, found {found}")
+        self.size = size
 
 
 class WitnessStoreError(WitnessError):

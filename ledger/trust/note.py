@@ -94,6 +94,12 @@ def accepted(note: Note, keys: Iterable[Verifier]) -> tuple[Signature, ...]:
 
 def parse(data: bytes) -> Note:
     """Read a note; refuses every other form."""
+    text, lines = halves(data)
+    return Note(text, parse_signatures(lines))
+
+
+def halves(data: bytes) -> tuple[str, str]:
+    """The text of a note and its signature lines, which are not looked at."""
     if len(data) > MAX_NOTE_BYTES:
         raise NoteError(f"expected a note of at most {MAX_NOTE_BYTES} bytes, found {len(data)}")
     try:
@@ -105,7 +111,7 @@ def parse(data: bytes) -> Note:
     head, empty_line, tail = whole.rpartition("\n\n")
     if not empty_line or not tail.endswith("\n"):
         raise NoteError("expected a text, an empty line and signature lines, found another shape")
-    return Note(head + "\n", parse_signatures(tail))
+    return head + "\n", tail
 
 
 def is_name(name: str) -> bool:
