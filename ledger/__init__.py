@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from ledger.evidence.bundle import Bundle as Bundle
     from ledger.evidence.bundle import read_bundle as read_bundle
     from ledger.evidence.bundle import write_bundle as write_bundle
+    from ledger.evidence.car import write_car as write_car
     from ledger.privacy.subjects import Sealed as Sealed
     from ledger.privacy.subjects import Shredding as Shredding
     from ledger.privacy.subjects import Subjects as Subjects
@@ -95,6 +96,7 @@ _LATE = {
     "Bundle": "ledger.evidence.bundle",
     "read_bundle": "ledger.evidence.bundle",
     "write_bundle": "ledger.evidence.bundle",
+    "write_car": "ledger.evidence.car",
     "Sealed": "ledger.privacy.subjects",
     "Shredding": "ledger.privacy.subjects",
     "Subjects": "ledger.privacy.subjects",
