@@ -1,6 +1,7 @@
 """``python -m ledger verify DIR``: an audit that needs nothing but this package."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -8,6 +9,7 @@ from typing import Final
 from ledger.chain.verifying import Status, Verification, verify
 from ledger.commands import BROKEN, EMPTY, OK, UNREADABLE
 from ledger.commands.given import public_key
+from ledger.commands.progress import Bar
 from ledger.commands.shown import document, printable
 
 SUMMARY: Final = "check every byte: chain, Merkle roots, signatures, publication"
@@ -25,15 +27,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, metavar="DIR")
     parser.add_argument("--pubkey", metavar="FILE|TEXT", help="the public key you trust")
     parser.add_argument("--objects", action="store_true", help="hash the records' payloads too")
+    parser.add_argument(
+        "--jobs",
+        type=_count,
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="processes that share the work (default: as many as there are cores)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def run(options: argparse.Namespace) -> int:
     """Audit and print the verdict."""
     key = public_key(options.pubkey) if options.pubkey is not None else None
-    result = verify(options.directory, key, objects=options.objects)
+    with Bar("verifying") as bar:
+        result = verify(
+            options.directory, key, objects=options.objects, jobs=options.jobs, progress=bar
+        )
     sys.stdout.write(document(body(result)) if options.json else _text(result))
     return EXIT[result.status]
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"expected at least one process, found {count}")
+    return count
 
 
 def body(result: Verification) -> dict[str, object]:
@@ -64,5 +83,5 @@ def _text(result: Verification) -> str:
         lines.append(
             f"first    record {result.first_bad.seq}: {printable(result.first_bad.reason)}"
         )
-    lines.extend(f"remark   {remark}" for remark in result.remarks)
+    lines.extend(f"remark   {printable(remark)}" for remark in result.remarks)
     return "\n".join(lines) + "\n"
