@@ -14,7 +14,7 @@ what frames must satisfy (``follower``), bytes on disks (``storage``), whole aud
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import RLock
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from ledger.chain.committer import Committer, Request
 from ledger.chain.durability import Durability, group
@@ -22,7 +22,6 @@ from ledger.chain.follower import Follower
 from ledger.chain.following import refuse_rollback
 from ledger.chain.group import hybrid
 from ledger.chain.places import Places
-from ledger.chain.proving import Proving
 from ledger.chain.reading import Reading
 from ledger.chain.writer import Writer
 from ledger.errors import (
@@ -41,6 +40,9 @@ from ledger.storage.store import Position, Store
 from ledger.trust.checkpoint import Checkpoint
 from ledger.trust.keys import PublicKey, Signer
 from ledger.trust.merkle import InclusionProof
+
+if TYPE_CHECKING:
+    from ledger.chain.proving import Proving
 
 _CACHE_AT_CLOSE: Final = 64 * 1024
 _SPACING_UNSIGNED: Final = 64
@@ -91,7 +93,7 @@ class TokenSignatureLedger:
             durability=durability,
             segment_bytes=segment_bytes,
         )
-        self._proving = Proving(store, self._follower, self._places)
+        self._proofs: Proving | None = None
         self._committer = Committer(self._commit, self._mutex, durability)
         try:
             self._start()
@@ -222,23 +224,19 @@ class TokenSignatureLedger:
 
     def prove_all(self, seqs: list[int]) -> dict[int, InclusionProof]:
         """Proofs for several records under the present head; answered from tiles."""
-        self._require_open()
-        return self._proving.inclusions(seqs, self.head)
+        return self._proving().inclusions(seqs, self.head)
 
     def prove_consistency(self, old: int, new: int) -> tuple[bytes, ...]:
         """The proof that the first ``old`` records are the first of the first ``new``."""
-        self._require_open()
-        return self._proving.consistency(old, new, self.head)
+        return self._proving().consistency(old, new, self.head)
 
     def root_at(self, size: int) -> bytes:
         """The Merkle root over the first ``size`` records, proven under the present head."""
-        self._require_open()
-        return self._proving.root_at(size, self.head)
+        return self._proving().root_at(size, self.head)
 
     def leaves(self, start: int, stop: int) -> Iterator[bytes]:
         """The leaf hashes of these records as they lie there; for whoever checks the root."""
-        self._require_open()
-        return self._proving.leaves(start, stop)
+        return self._proving().leaves(start, stop)
 
     def close(self) -> None:
         """Renew the head cache when it pays, and release everything; idempotent."""
@@ -251,6 +249,16 @@ class TokenSignatureLedger:
                 self._writer.renew_cache(_CACHE_AT_CLOSE)
             finally:
                 self._store.close()
+
+    def _proving(self) -> "Proving":
+        """Made at first use: most processes prove nothing, and need not load it."""
+        from ledger.chain.proving import Proving  # noqa: PLC0415 - as said
+
+        self._require_open()
+        with self._mutex:
+            if self._proofs is None:
+                self._proofs = Proving(self._store, self._follower, self._places)
+            return self._proofs
 
     def _commit(self, requests: list[Request]) -> None:
         """Called with the turn; a failure of the store is final."""

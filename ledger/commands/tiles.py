@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from ledger.chain.log import TokenSignatureLedger
+from ledger.chain.publication import publish, renew_tiles
 from ledger.commands import OK
 from ledger.commands.given import public_key
 from ledger.commands.shown import document, printable
-from ledger.tiles.publishing import Published, Source, publish, renew, renew_bundles
+from ledger.tiles.publishing import Published
 
 SUMMARY: Final = "bring the tlog-tiles of a ledger up to its head, for any static file server"
 SCHEMA: Final = "os2.ledger.tiles/1"
@@ -34,47 +35,30 @@ def run(options: argparse.Namespace) -> int:
     """Write what is missing; the log is read only as far as tiles lack."""
     key = public_key(options.pubkey) if options.pubkey is not None else None
     with TokenSignatureLedger.read_only(options.directory, key) as log:
-        source = source_of(log)
-        if options.into is not None:
-            done = publish(source, options.into, entries=options.entries, check=options.check)
-        else:
-            tiles = renew(source, options.directory, check=options.check)
-            bundles = renew_bundles(source, options.directory) if options.entries else 0
-            done = Published(source.head.size, tiles, bundles)
         into = options.into if options.into is not None else options.directory
-        sys.stdout.write(_text(done, source, into, as_json=options.json))
+        write = publish if options.into is not None else renew_tiles
+        done = write(log, into, entries=options.entries, check=options.check)
+        sys.stdout.write(_text(done, log, into, as_json=options.json))
     return OK
 
 
-def source_of(log: TokenSignatureLedger) -> Source:
-    """An open ledger as something to publish."""
-    head, key = log.checkpoint, log.public_key
-    assert head is not None  # a ledger without a signed head does not open
-    assert key is not None
-    return Source(
-        head,
-        (key,),
-        leaves=log.leaves,
-        bodies=lambda start, stop: (record.body for record in log.read(start, stop)),
-    )
-
-
-def _text(done: Published, source: Source, into: Path, *, as_json: bool) -> str:
+def _text(done: Published, log: TokenSignatureLedger, into: Path, *, as_json: bool) -> str:
+    root = log.head.root.hex()
     if as_json:
         return document(
             {
                 "schema": SCHEMA,
-                "origin": source.head.origin,
+                "origin": log.origin,
                 "size": done.size,
-                "root": source.head.root.hex(),
+                "root": root,
                 "into": str(into),
                 "tiles_written": done.tiles,
                 "bundles_written": done.bundles,
             }
         )
     return (
-        f"log      {printable(source.head.origin)}\n"
+        f"log      {printable(log.origin)}\n"
         f"size     {done.size}\n"
-        f"root     {source.head.root.hex()}\n"
+        f"root     {root}\n"
         f"written  {done.tiles} tiles, {done.bundles} bundles into {printable(str(into))}\n"
     )

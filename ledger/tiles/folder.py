@@ -12,7 +12,6 @@ replaces a file by the same bytes. A full tile supersedes its partial ones, whic
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -74,7 +73,7 @@ class TileFolder:
                     spare.unlink()
                 raise
             if at.width == WIDTH:
-                shutil.rmtree(target.with_name(f"{target.name}.p"), ignore_errors=True)
+                _remove_folder(target.with_name(f"{target.name}.p"))
         except OSError as problem:
             kind = DiskFull if problem.errno in NO_ROOM else DurabilityError
             raise kind(
@@ -141,3 +140,11 @@ def _rename_into(spare: Path, target: Path) -> None:
     except FileNotFoundError:  # the first of its folder, or the folder was just superseded
         target.parent.mkdir(parents=True, exist_ok=True)
         spare.rename(target)
+
+
+def _remove_folder(partials: Path) -> None:
+    """Remove superseded partial tiles; what somebody is just writing there may stay."""
+    with suppress(OSError):
+        for each in os.scandir(partials):
+            os.unlink(each.path)  # noqa: PTH108 - a name of scandir
+        partials.rmdir()
