@@ -10,7 +10,16 @@ interrupted.
 
 from typing import Final
 
-NAMES: Final = ("verify", "witness", "subjects", "shred")
+NAMES: Final = (
+    "verify",
+    "checkpoint",
+    "prove",
+    "tiles",
+    "equivocation",
+    "witness",
+    "subjects",
+    "shred",
+)
 """All commands, in the order in which help lists them."""
 EXITS: Final = (
     "exit codes: 0 holds or done, 1 broken, 2 usage, 3 internal error, 4 unreadable, 5 nothing, "
