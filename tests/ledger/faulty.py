@@ -36,6 +36,7 @@ WATCHED: Final = (
     "chmod",
     "fchmod",
 )
+SECTOR: Final = 512
 WRITES: Final = frozenset({"write", "pwrite", "pwritev"})
 
 
@@ -119,7 +120,7 @@ class Faults:
     def _do(
         self, name: str, act: Callable[[], Any], real: Callable[..., Any], arguments: Any
     ) -> None:
-        if self._kind is Kind.KILLED_WITHIN and name in WRITES:
+        if self._kind is Kind.KILLED_WITHIN and name in WRITES and not _is_indivisible(arguments):
             _half(name, real, arguments)
             return
         done = act()
@@ -170,6 +171,15 @@ class _FaultyFile(io.FileIO):
 
 def _path_of(descriptor: int) -> str:
     return str(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+
+def _is_indivisible(arguments: Any) -> bool:
+    """Whether a write changes bytes within one sector: no kill and no power loss divides that."""
+    if len(arguments) < 3:
+        return False
+    descriptor, data, offset, *_ = arguments
+    size = sum(map(len, data)) if isinstance(data, list) else len(data)
+    return bool(offset % SECTOR + size <= SECTOR and offset + size <= os.fstat(descriptor).st_size)
 
 
 def _half(name: str, real: Callable[..., Any], arguments: Any) -> None:

@@ -16,6 +16,7 @@ import pytest
 from ledger import (
     ClosedError,
     Digest,
+    Durability,
     Entry,
     LedgerError,
     Record,
@@ -45,10 +46,16 @@ class Told:
 History = Callable[[Path, Told], None]
 
 
-def opened(folder: Path, segment_bytes: int = 64 * 1024 * 1024) -> TokenSignatureLedger:
-    store = FileStore(folder)
+def opened(
+    folder: Path, segment_bytes: int = 64 * 1024 * 1024, mode: str = "group"
+) -> TokenSignatureLedger:
     return TokenSignatureLedger(
-        store, SIGNER, clock=lambda: NOW, node="n1", segment_bytes=segment_bytes
+        FileStore(folder),
+        SIGNER,
+        clock=lambda: NOW,
+        node="n1",
+        segment_bytes=segment_bytes,
+        durability=Durability(mode),
     )
 
 
@@ -74,6 +81,14 @@ def rolling_over(folder: Path, told: Told) -> None:
             append(ledger, told, Entry("large", {"text": "x" * 900, "n": n}))
 
 
+def without_sync(folder: Path, told: Told) -> None:
+    with opened(folder, SEGMENT_BYTES, "os") as ledger:
+        append(ledger, told, Entry("a", {"n": 1}))
+        append(ledger, told, Entry("b", {"text": "x" * 1_500}))
+    with opened(folder, SEGMENT_BYTES, "strict") as ledger:
+        append(ledger, told, Entry("c", {}))
+
+
 def caching(folder: Path, told: Told) -> None:
     with opened(folder) as ledger:
         append(ledger, told, *[Entry("large", {"text": "x" * 7000})] * 10)
@@ -94,14 +109,6 @@ def with_objects(folder: Path, told: Told) -> None:
             name = ledger.objects.put(content)
             append(ledger, told, Entry("with", {}, payload=name))
             told.payloads[name] = content
-
-
-def with_many_objects(folder: Path, told: Told) -> None:
-    contents = [b"object %d" % n for n in range(34)]
-    with opened(folder) as ledger:
-        names = [ledger.objects.put(content) for content in contents]
-        append(ledger, told, *[Entry("with", {}, payload=name) for name in names])
-        told.payloads |= dict(zip(names, contents, strict=True))
 
 
 def streaming_an_object(folder: Path, told: Told) -> None:
@@ -163,12 +170,12 @@ HISTORIES: list[tuple[Callable[[Path], None], History]] = [
     (nothing_yet, creating),
     (six_records, creating),
     (nearly_full, rolling_over),
+    (nearly_full, without_sync),
     (six_records, caching),
     (torn, recovering),
     (torn_when_new, recovering),
     (unpublished, renewing_the_publication),
     (six_records, with_objects),
-    (six_records, with_many_objects),
     (six_records, streaming_an_object),
     (six_records, two_instances),
 ]
@@ -246,6 +253,31 @@ def test_every_call_of_every_history(
 @pytest.mark.parametrize("kind", [Kind.REFUSED, Kind.PERSISTED, Kind.KILLED_WITHIN])
 def test_every_call_of_the_shortest_history(tmp_path: Path, kind: Kind) -> None:
     test_every_call_of_every_history(tmp_path, nothing_yet, creating, kind)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_call_of_syncing_many_objects(tmp_path: Path, kind: Kind) -> None:
+    """So many that the file system is synced whole."""
+    contents = [b"object %d" % n for n in range(34)]
+    number = 0
+    while True:
+        number += 1
+        folder, told = tmp_path / str(number) / "log", Told()
+        six_records(folder)
+        ledger = opened(folder)
+        names = [ledger.objects.put(content) for content in contents]
+        with Faults(folder, number, kind) as faults, suppress(LedgerError, Killed):
+            entries = [Entry("with", {}, payload=name) for name in names]
+            append(ledger, told, *entries)
+            told.payloads = dict(zip(names, contents, strict=True))
+        if not faults.fired:
+            assert number > 36
+            ledger.close()
+            return
+        for descriptor in descriptors(folder):
+            os.close(descriptor)
+        check(folder, told, faults.fired)
 
 
 def test_the_layer_sees_the_calls(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def calls_on(base: Path, trace: Path, before: object) -> Iterator[tuple[str, int
         if found:
             name = found[1]
             counts[name] = counts.get(name, 0) + 1
-            if before is torn and "/objects" in line:
+            if before is torn and f"{base}/log/objects" in line:
                 return
             if str(base) in line:
                 yield name, counts[name]
