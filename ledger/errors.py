@@ -48,6 +48,8 @@ LedgerError
 └── BundleError             an evidence bundle is malformed or does not hold
 """
 
+from collections.abc import Mapping
+
 
 class LedgerError(Exception):
     """Base of all errors raised by this package."""
@@ -172,7 +174,18 @@ class WitnessError(LedgerError):
 
 
 class QuorumError(WitnessError):
-    """Fewer witnesses confirmed a head than the policy requires."""
+    """Fewer witnesses confirmed a head than the policy requires.
+
+    ``confirmed`` holds the names of those that did; ``reasons`` says why each other one did not.
+    """
+
+    def __init__(
+        self, reason: str, confirmed: tuple[str, ...] = (), reasons: Mapping[str, str] | None = None
+    ) -> None:
+        """Say what was required and found, and keep it apart for programs."""
+        super().__init__(reason)
+        self.confirmed = confirmed
+        self.reasons = dict(reasons or {})
 
 
 class PolicyError(WitnessError):

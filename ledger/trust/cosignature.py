@@ -28,7 +28,6 @@ from ledger.trust.note import (
     KEY_ID_BYTES,
     Note,
     Signature,
-    Verifier,
     decode64,
     encode64,
     is_name,
@@ -208,7 +207,7 @@ def cosigned_at(signature: Signature) -> int:
     return time
 
 
-def parse_log_key(text: str) -> Verifier:
+def parse_log_key(text: str) -> PublicKey | CosignerKey:
     """The key of a log: signing notes (type 1), or cosigning its own checkpoints (4, 6)."""
     _, _, kind, _ = _split(text.strip())
     return PublicKey.parse(text) if kind == 1 else CosignerKey.parse(text)
