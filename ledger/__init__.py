@@ -1,7 +1,33 @@
 """A hash-chained, signed ledger. Knows bytes, chains and keys; knows nothing of shells.
 
-Evidence bundles and forgeries (``read_bundle``, ``flip_byte``, …) load at first use, so that a
-shell's start does not pay for them.
+What one does with it, from the first record to evidence that a stranger can check:
+
+>>> from pathlib import Path
+>>> from tempfile import mkdtemp
+>>> from time import time_ns
+>>> from ledger import Entry, TokenSignatureLedger, load_or_create_key, verify
+>>> from ledger import leaf_hash, read_bundle, verify_inclusion, write_bundle
+>>> here = Path(mkdtemp())
+>>> key = load_or_create_key(here / "keys" / "log.key", "example.org/doors")
+>>> with TokenSignatureLedger.open(here / "log", key, clock=time_ns, node="gate") as log:
+...     photo = log.objects.put(b"what the camera saw")
+...     opened, shut = log.append(  # both are durable when this returns, or neither
+...         Entry("opened", {"door": 7}, actor="Ada", payload=photo), Entry("shut", {"door": 7})
+...     )
+...     print([record.kind for record in log.read()])
+...     verify_inclusion(log.prove(opened.seq), leaf_hash(opened.body), log.head.root)
+...     write_bundle(here / "case.os2z", log, [opened.seq], [photo])
+['ledger.created', 'opened', 'shut']
+>>> print(verify(here / "log", key.public, objects=True).status)
+ok
+>>> with read_bundle(here / "case.os2z", key.public) as bundle:
+...     print(bundle.trusted, bundle.objects.get(photo))
+True b'what the camera saw'
+
+Nothing is believed that was not checked: a record that is read lies under a signature by
+``public_key``. Every refusal is a ``LedgerError`` (the tree stands in ``errors``). What most
+processes never use (evidence, privacy, forgeries, …) loads at first use, so that a start does not
+pay for it.
 """
 
 from typing import TYPE_CHECKING
@@ -41,6 +67,7 @@ from ledger.errors import ObjectTooLarge as ObjectTooLarge
 from ledger.errors import PrivacyError as PrivacyError
 from ledger.errors import ProofError as ProofError
 from ledger.errors import PrunedError as PrunedError
+from ledger.errors import QueryError as QueryError
 from ledger.errors import ReadOnlyError as ReadOnlyError
 from ledger.errors import RollbackError as RollbackError
 from ledger.errors import SealedDamaged as SealedDamaged
@@ -78,6 +105,8 @@ from ledger.trust.keys import Signer as Signer
 from ledger.trust.keys import load_key as load_key
 from ledger.trust.keys import load_or_create_key as load_or_create_key
 from ledger.trust.merkle import InclusionProof as InclusionProof
+from ledger.trust.merkle import leaf_hash as leaf_hash
+from ledger.trust.merkle import verify_inclusion as verify_inclusion
 
 if TYPE_CHECKING:
     from ledger.chain.tampering import drop_tail as drop_tail
@@ -91,8 +120,24 @@ if TYPE_CHECKING:
     from ledger.privacy.subjects import Sealed as Sealed
     from ledger.privacy.subjects import Shredding as Shredding
     from ledger.privacy.subjects import Subjects as Subjects
+    from ledger.query.index import Index as Index
+    from ledger.query.index import scan as scan
+    from ledger.query.lines import RecordLines as RecordLines
+    from ledger.query.moments import instant as instant
+    from ledger.query.question import Query as Query
+    from ledger.query.tail import tail as tail
+    from ledger.query.words import Needle as Needle
+    from ledger.query.words import needle as needle
 
 _LATE = {
+    "Index": "ledger.query.index",
+    "scan": "ledger.query.index",
+    "RecordLines": "ledger.query.lines",
+    "instant": "ledger.query.moments",
+    "Query": "ledger.query.question",
+    "tail": "ledger.query.tail",
+    "needle": "ledger.query.words",
+    "Needle": "ledger.query.words",
     "Bundle": "ledger.evidence.bundle",
     "read_bundle": "ledger.evidence.bundle",
     "write_bundle": "ledger.evidence.bundle",
