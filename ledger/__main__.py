@@ -4,10 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 
 from ledger.commands import BROKEN, EXITS, INTERNAL, INTERRUPTED, NAMES, UNREADABLE, USAGE
 from ledger.commands.shown import printable
-from ledger.errors import KeyProblem, LedgerError, UnreadableError
+from ledger.errors import KeyProblem, LedgerError, QueryError, UnreadableError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _code(problem: LedgerError) -> int:
-    if isinstance(problem, KeyProblem):
+    if isinstance(problem, KeyProblem | QueryError):
         return USAGE
     return UNREADABLE if isinstance(problem, UnreadableError) else BROKEN
 
@@ -44,7 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ledger", description="Keep and check a signed ledger.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name in NAMES:
-        module = import_module(f"ledger.commands.{name.replace('-', '_')}")
+        own = name.replace("-", "_") + "_" * iskeyword(name)
+        module = import_module(f"ledger.commands.{own}")
         command = commands.add_parser(
             name, help=module.SUMMARY, description=module.SUMMARY, epilog=EXITS
         )

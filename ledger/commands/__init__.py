@@ -1,6 +1,6 @@
 """The command line of the library, one file a command: ``python -m ledger COMMAND …``.
 
-A module here named after its command (``-`` as ``_``) has ``configure(parser)``, which declares
+A module here named after its command (``-`` as ``_``, ``import`` as ``import_``) has ``configure(parser)``, which declares
 arguments, and ``run(options) -> int``, which returns the exit code. Errors of the ledger are
 raised; the caller turns them into one line.
 
@@ -17,6 +17,8 @@ NAMES: Final = (
     "tiles",
     "equivocation",
     "witness",
+    "export",
+    "import",
     "subjects",
     "shred",
 )

@@ -15,19 +15,18 @@ reach the chain digest that is signed.
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from ledger.errors import BundleError, DiskFull, DurabilityError, LedgerError
+from ledger.errors import BundleError, LedgerError
 from ledger.evidence.archive import Archive, ArchiveWriter, open_archive
 from ledger.evidence.bundle_objects import PREFIX, BundleObjects, entry
+from ledger.evidence.placing import placed
 from ledger.form.canonical import Digest, Json
 from ledger.form.record import CREATED, MAX_BODY_BYTES, Record, genesis, link, unsealed
-from ledger.storage.file_objects import NO_ROOM, sync_directory
 from ledger.trust import checkpoint
 from ledger.trust.checkpoint import Checkpoint
 from ledger.trust.keys import PublicKey
@@ -87,26 +86,16 @@ def write_bundle(
     manifest = _manifest(
         {"schema": SCHEMA, "keys": keys, "metadata": dict(metadata or {}), "records": rows}
     )
-    spare = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with spare.open("xb") as file:
-            writer = ArchiveWriter(file)
-            writer.add("manifest.json", manifest)
-            writer.add("checkpoint", signed.note)
-            for record in _read(ledger, chosen):
-                writer.add(_record_entry(record.seq), record.body)
-            for name in sorted(set(objects)):
-                with ledger.objects.open(name) as source:
-                    writer.add_stream(entry(name), source.read)
-            writer.finish()
-            _settle(file)
-        spare.rename(path)
-        sync_directory(path.parent)
-    except OSError as problem:
-        kind = DiskFull if problem.errno in NO_ROOM else DurabilityError
-        raise kind(f"expected to write {path}, found: {problem.strerror}; make room") from problem
-    finally:
-        spare.unlink(missing_ok=True)
+    with placed(path) as file:
+        writer = ArchiveWriter(file)
+        writer.add("manifest.json", manifest)
+        writer.add("checkpoint", signed.note)
+        for record in _read(ledger, chosen):
+            writer.add(_record_entry(record.seq), record.body)
+        for name in sorted(set(objects)):
+            with ledger.objects.open(name) as source:
+                writer.add_stream(entry(name), source.read)
+        writer.finish()
 
 
 def read_bundle(path: Path, public_key: PublicKey | None = None) -> Bundle:
@@ -252,11 +241,6 @@ def _read(ledger: "TokenSignatureLedger", seqs: list[int]) -> Iterator[Record]:
         if at == len(seqs) or seqs[at] != seqs[at - 1] + 1:
             yield from ledger.read(seqs[start], seqs[at - 1] + 1)
             start = at
-
-
-def _settle(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _is_streamed(name: str) -> bool:
