@@ -12,6 +12,10 @@ from typing import Final
 
 NAMES: Final = (
     "verify",
+    "log",
+    "show",
+    "grep",
+    "tail",
     "checkpoint",
     "prove",
     "tiles",

@@ -1,14 +1,14 @@
 """Queries of a ledger, answered through a projection that is never trusted.
 
-``Index`` keeps a SQLite file beside the log, built from verified records and brought up to date before
-each query. What a query yields is always the record read back from the log, verified under a
+``Index`` keeps a SQLite file beside the log, built from verified records and brought up to date
+before each query. What a query yields is always the record read back from the log, verified under a
 signature, and held against the row that named it and against the query. So an index can be
 deleted at any time, and a false one is found out as soon as it names a record that is not so:
 it is built anew, and the query goes on behind the last record it gave.
 
 One thing no reading back can show: a row that is not there. Whoever can write the index can hide a
-record from queries (not from the log). ``scan`` answers the same queries from the log alone; an audit
-asks it.
+record from queries (not from the log). ``scan`` answers the same queries from the log alone; an
+audit asks it.
 
 Rules of its state: the projection is believed to cover ``size`` records only when it names this
 ledger's origin and the chain digest that the log has there. Where no file can be kept (a folder
@@ -38,7 +38,7 @@ BATCH: Final = 32_768
 """Records indexed in one transaction."""
 FIRST_ASK: Final = 64
 LAST_ASK: Final = 1024
-NEAR: Final = 256
+NEAR: Final = 512
 """Reading on over so many records costs less than beginning to read anew."""
 SPAN: Final = 1024
 _PATIENCE: Final = 2
@@ -215,10 +215,10 @@ class Index:
         """Cover at least ``size`` records, all of them under this ledger's signed head."""
         while (standing := self._stood()).size < size:
             for batch in _batches(self._ledger.read(standing.size, self._ledger.head.size)):
-                if not self._projection.extend(standing, batch):
+                after = self._projection.extend(standing, batch, self._ledger.origin)
+                if after is None:
                     break  # another process indexed the same; look again
-                standing = Standing(standing.origin, batch[-1].seq + 1, batch[-1].digest)
-                self._standing = standing
+                self._standing = standing = after
                 if self._progress is not None:
                     self._progress(standing.size, self._ledger.head.size)
 
@@ -230,8 +230,6 @@ class Index:
         if not self._holds(standing):
             self._projection.clear()
             standing = self._projection.standing()
-        if standing.size == 0:
-            standing = standing._replace(origin=self._ledger.origin)
         self._standing = standing
         return standing
 
@@ -269,7 +267,7 @@ def _in_order(
 
 def _lies(row: Row, record: Record, query: Query, sought: Needle | None) -> bool:
     """Whether an honest projection could not have answered ``query`` with ``row``."""
-    if row[1:] != tuple(getattr(record, field) for field in NAMED) + (record.hlc,):
+    if row[1:] != (*(getattr(record, field) for field in NAMED), record.hlc):
         return True
     since, until = query.times
     if not since <= record.hlc < until:
@@ -283,7 +281,8 @@ def _near(rows: list[Row]) -> Iterator[list[Row]]:
     """``rows`` in groups that one reading answers."""
     group: list[Row] = []
     for row in rows:
-        if group and not (abs(row.seq - group[-1].seq) < NEAR and abs(row.seq - group[0].seq) < SPAN):
+        far = group and abs(row.seq - group[-1].seq) >= NEAR
+        if far or (group and abs(row.seq - group[0].seq) >= SPAN):
             yield group
             group = []
         group.append(row)

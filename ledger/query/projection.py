@@ -38,9 +38,8 @@ _INDEXED: Final = ("kind", "actor", "session", "token")
 _TABLES: Final = (
     "create table standing(origin text not null, size integer not null, chain blob not null)",
     "create table names(id integer primary key, name text not null unique)",
-    "create table records(seq integer primary key, kind integer not null, actor integer not null, "
-    "session integer not null, token integer not null, node integer not null, "
-    "hlc integer not null)",
+    "create table records(seq integer primary key, kind int, actor int, session int, token int, "  # noqa: ISC004 - one statement
+    "node int, hlc int)",
     *(f"create index records_{field} on records({field})" for field in _INDEXED),
 )
 _WORDS: Final = (
@@ -76,7 +75,7 @@ class Wanted(NamedTuple):
     ids: Mapping[str, Sequence[int]]
     expression: str | None
     times: tuple[int, int]
-    count: int
+    most: int
     reverse: bool
 
 
@@ -112,20 +111,20 @@ class Projection:
                 self._connection.execute("insert into words(words) values ('delete-all')")
         self._forget()
 
-    def extend(self, before: Standing, records: Sequence[Record]) -> bool:
-        """Add ``records`` behind ``before``; False when the file stands elsewhere by now."""
+    def extend(self, before: Standing, records: Sequence[Record], origin: str) -> Standing | None:
+        """Add ``records`` of ``origin`` behind ``before``; None where the file stands elsewhere."""
+        after = Standing(origin, records[-1].seq + 1, records[-1].digest)
         try:
             with self._changing():
                 if self.standing() != before:
-                    return False
+                    return None
                 self._insert(records)
-                after = (before.origin, records[-1].seq + 1, records[-1].digest)
                 self._connection.execute("delete from standing")
                 self._connection.execute("insert into standing values (?, ?, ?)", after)
         except BaseException:
             self._forget()  # ids that were taken back
             raise
-        return True
+        return after
 
     def numbers(self, names: Sequence[str], matches: Callable[[str], bool]) -> list[int] | None:
         """The ids of the names meant; None when they are too many for a statement."""
@@ -155,7 +154,7 @@ class Projection:
         limits = [f"{key} >= {low}", f"{key} < {high}"]
         statement = (
             f"select {_COLUMNS} from {source} where {' and '.join([*conditions, *limits])} "  # noqa: S608 - integers and our own names
-            f"order by {key} {order} limit {wanted.count}"
+            f"order by {key} {order} limit {wanted.most}"
         )
         given = (wanted.expression,) if wanted.expression is not None else ()
         return [self._row(values) for values in self._connection.execute(statement, given)]
@@ -200,15 +199,13 @@ class Projection:
         )
         return self._number(f"select count(*) from ({inner})")  # noqa: S608 - as above
 
-    def _within_names(
-        self, field: str, ids: Sequence[int], low: int, high: int
-    ) -> tuple[int, int]:
+    def _within_names(self, field: str, ids: Sequence[int], low: int, high: int) -> tuple[int, int]:
         """``[low, high)`` narrowed to where a single name occurs, two steps in an index."""
         if len(ids) != 1 or field not in _INDEXED:
             return low, high
         where = f"from records where {field} = {ids[0]} and seq >= {low} and seq < {high}"
-        first = self._number(f"select coalesce(min(seq), {high}) {where}")  # noqa: S608 - integers
-        last = self._number(f"select coalesce(max(seq), {low} - 1) {where}")  # noqa: S608
+        first = self._number(f"select coalesce(min(seq), {high}) {where}")
+        last = self._number(f"select coalesce(max(seq), {low} - 1) {where}")
         return first, last + 1
 
     def _within_times(self, times: tuple[int, int], low: int, high: int) -> tuple[int, int]:
@@ -268,10 +265,7 @@ class Projection:
         if self.text:
             self._connection.executemany(
                 "insert into words(rowid, text) values (?, ?)",
-                (
-                    (record.seq, searchable(record.kind, record.attributes))
-                    for record in records
-                ),
+                ((record.seq, searchable(record.kind, record.attributes)) for record in records),
             )
 
     def _number_of(self, name: str) -> int:

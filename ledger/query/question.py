@@ -1,7 +1,7 @@
 """A question to a log: which records, and in which order. Pure: a record in, yes or no out.
 
-Names (kind, actor, session, token, node) are matched whole, or by patterns in which ``*`` stands for
-any characters; several are alternatives. Conditions of different fields must all hold.
+Names (kind, actor, session, token, node) are matched whole, or by patterns in which ``*`` stands
+for any characters; several are alternatives. Conditions of different fields must all hold.
 """
 
 import re

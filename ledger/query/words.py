@@ -4,9 +4,9 @@ The searchable text is the kind, and every key and value of the attributes at an
 beside its key as ``key=value``, one a line, in Unicode's folded case. Bytes count as text where
 they are UTF-8, as hexadecimal digits where they are short, and not at all otherwise.
 
-A word is a run of ASCII letters, ASCII digits and any characters beyond ASCII. A text is found where
-it stands in the searchable text, folded too, beginning at the beginning of a word; one that begins
-with another character (a sign, or a script that writes no spaces) is found anywhere.
+A word is a run of ASCII letters, ASCII digits and any characters beyond ASCII. A text is found
+where it stands in the searchable text, folded too, beginning at the beginning of a word; one that
+begins with another character (a sign, or a script that writes no spaces) is found anywhere.
 
 This is a definition of its own, not that of a search engine: an engine may propose records
 (``Needle.expression``), and the record itself decides (``Needle.found_in``).
