@@ -11,12 +11,13 @@ deciding what a torn end means.
 
 from collections.abc import Callable
 from hashlib import sha256
-from typing import NamedTuple
+from operator import lt
+from typing import NamedTuple, cast
 
 from blake3 import blake3
 
 from ledger.errors import CanonicalError, DamagedError, KeyProblem, NoteError
-from ledger.form import canonical
+from ledger.form import batch, canonical
 from ledger.form.canonical import Digest
 from ledger.form.record import CREATED, Head, fields, genesis, link
 from ledger.storage.segment import Frame, Run
@@ -24,7 +25,7 @@ from ledger.storage.store import Position
 from ledger.trust import checkpoint
 from ledger.trust.checkpoint import Checkpoint
 from ledger.trust.keys import PublicKey
-from ledger.trust.merkle import Frontier
+from ledger.trust.merkle import Frontier, leaf_hash
 
 
 class Mark(NamedTuple):
@@ -97,29 +98,59 @@ class Follower:
         digests: list[bytes],
         see: Callable[[list[object]], None] | None = None,
     ) -> None:
-        """Take the next records, all or none; ``see`` is shown the fields of each."""
+        """Take the next records; ``see`` is shown the fields of each."""
         if self.size == 0 and bodies:
             self._begin(bodies[0])
-        seq, chain, hlc = self.size, self.chain, self.hlc
-        leaves: list[bytes] = []
-        try:
-            for body, digest in zip(bodies, digests, strict=True):
-                # What link, fields and leaf_hash do, in place: these lines are the audit's speed.
-                chain = Digest(blake3(body, key=chain).digest())
-                if chain != digest:
-                    raise _unlinked(seq, chain, digest)
-                values = fields(body)
-                if values[1] != seq or values[2] <= hlc:  # type: ignore[operator]
-                    raise _misplaced(seq, hlc, values)
-                hlc = values[2]  # type: ignore[assignment]
-                leaves.append(sha256(b"\x00" + body).digest())
-                if see is not None:
+        for start in range(0, len(bodies), batch.MOST):
+            part = bodies[start : start + batch.MOST]
+            ends = digests[start : start + batch.MOST]
+            rows = self._take_together(part, ends)
+            if rows is None:
+                rows = self._take_each(part, ends)
+            if see is not None:
+                for values in rows:
                     see(values)
-                seq += 1
-        except CanonicalError as problem:
-            raise DamagedError(seq, str(problem)) from problem
-        self.frontier.extend(leaves)
-        self.size, self.chain, self.hlc = seq, chain, hlc
+
+    def _take_together(
+        self, bodies: list[bytes], digests: list[bytes]
+    ) -> list[list[object]] | None:
+        """Take records at once; None when they are too few, or any of them does not hold."""
+        if len(bodies) < batch.LEAST:
+            return None
+        chain: bytes = self.chain
+        for body, digest in zip(bodies, digests, strict=True):
+            if blake3(body, key=chain).digest() != digest:  # link(), in place: the audit's speed
+                return None
+            chain = digest
+        rows = batch.rows(bodies)
+        if rows is None:
+            return None
+        size = self.size + len(bodies)
+        times = [self.hlc, *(row[2] for row in rows)]
+        in_place = [row[1] for row in rows] == list(range(self.size, size))
+        if not in_place or not all(map(lt, times, times[1:])):
+            return None
+        self.frontier.extend([sha256(b"\x00" + body).digest() for body in bodies])
+        self.size, self.chain, self.hlc = size, Digest(chain), cast("int", times[-1])
+        return rows
+
+    def _take_each(self, bodies: list[bytes], digests: list[bytes]) -> list[list[object]]:
+        """Take records one after another; the first that does not hold is named."""
+        rows: list[list[object]] = []
+        for body, digest in zip(bodies, digests, strict=True):
+            expected = link(self.chain, body)
+            if expected != digest:
+                raise _unlinked(self.size, expected, digest)
+            try:
+                values = fields(body)
+            except CanonicalError as problem:
+                raise DamagedError(self.size, str(problem)) from problem
+            if values[1] != self.size or cast("int", values[2]) <= self.hlc:
+                raise _misplaced(self.size, self.hlc, values)
+            self.frontier.append(leaf_hash(body))
+            self.size, self.chain, self.hlc = self.size + 1, expected, cast("int", values[2])
+            rows.append(values)
+        return rows
 
     def _begin(self, body: bytes) -> None:
         try:

@@ -41,7 +41,7 @@ class Group:
                 )
             hlc = time
             body = body_of(entry, seq=seq, hlc=hlc, node=node)
-            chain = Digest(blake3(body, key=chain).digest())
+            chain = blake3(body, key=chain).digest()  # type: ignore[assignment]  # link(), in place
             bodies.append(body)
             digests.append(chain)
             seq += 1

@@ -108,6 +108,17 @@ def check(value: object, depth: int = 0) -> None:
         raise _no_form(value)
 
 
+def is_plain(value: dict[str, Json]) -> bool:
+    """Whether a map decoded from sorted msgpack is canonical; most have no container inside."""
+    if LEAVES.issuperset(map(type, value.values())):
+        return True
+    try:
+        check(value)
+    except CanonicalError:
+        return False
+    return True
+
+
 def _require_text(key: object) -> None:
     if type(key) is not str:
         raise CanonicalError(f"expected a string as key, found {type(key).__name__} {key!r}")

@@ -28,11 +28,10 @@ RECOVERED: Final = "ledger.recovered"
 _GENESIS_CONTEXT: Final = "os2shell ledger v1 2026 chain of origin"
 _DIGEST_BYTES: Final = 32
 _SORTED: Final = ormsgpack.OPT_SORT_KEYS
-_FLOATS: Final = (b"\xca", b"\xcb")
-_CONTAINERS: Final = frozenset({list, dict})
 _TEXT: Final = frozenset({str})
 _HEAD: Final = (int, int, int, str, str, str, str, str, dict)
 _OPTIONAL: Final = (type(None), bytes)
+_PLAIN: Final = (*_HEAD, type(None), type(None))
 _SHAPES: Final = frozenset((*_HEAD, a, b) for a in _OPTIONAL for b in _OPTIONAL)
 
 
@@ -112,15 +111,27 @@ def body_of(entry: Entry, *, seq: int, hlc: int, node: str) -> bytes:
         and _TEXT.issuperset(map(type, attributes))
     ):
         attributes = cast("dict[str, Json]", canonical.ordered(attributes))
+    kind, session, actor, token = entry.kind, entry.session, entry.actor, entry.token
     payload, commitment = entry.payload, entry.commitment
-    texts = (node, entry.session, entry.actor, entry.token, entry.kind)
-    if not (
-        _TEXT.issuperset(map(type, texts)) and entry.kind and payload is None and commitment is None
-    ):
-        _check_entry(texts, payload, commitment)
+    texts_hold = type(kind) is type(session) is type(actor) is type(token) is type(node) is str
+    if not (texts_hold and kind and payload is None and commitment is None):
+        _check_entry((node, session, actor, token, kind), payload, commitment)
     try:
         body: bytes = ormsgpack.packb(
-            (VERSION, seq, hlc, *texts, attributes, payload, commitment), option=_SORTED
+            (
+                VERSION,
+                seq,
+                hlc,
+                node,
+                session,
+                actor,
+                token,
+                kind,
+                attributes,
+                payload,
+                commitment,
+            ),
+            option=_SORTED,
         )
     except (ormsgpack.MsgpackEncodeError, ValueError, TypeError) as problem:
         raise canonical.unencodable(problem) from problem
@@ -140,7 +151,10 @@ def fields(body: bytes) -> list[object]:
         values = ormsgpack.unpackb(body)
     except ValueError as problem:
         raise canonical.malformed(problem) from problem
-    if type(values) is not list or tuple(map(type, values)) not in _SHAPES:
+    if type(values) is not list:
+        raise _misshapen(values)
+    shape = tuple(map(type, values))
+    if shape != _PLAIN and shape not in _SHAPES:  # comparing is faster than hashing
         raise _misshapen(values)
     version, seq, hlc, _, _, _, _, kind, attributes, payload, commitment = values
     if version != VERSION:
@@ -149,22 +163,23 @@ def fields(body: bytes) -> list[object]:
         )
     if ormsgpack.packb(values, option=_SORTED) != body:
         raise CanonicalError("expected canonical msgpack, found another spelling of the values")
-    if (
-        _FLOATS[0] in body
-        or _FLOATS[1] in body
-        or not _CONTAINERS.isdisjoint(map(type, attributes.values()))
-    ):
+    if not canonical.LEAVES.issuperset(map(type, attributes.values())):
         canonical.check(attributes)
     if not kind or seq < 0 or hlc < 0:
         raise CanonicalError("expected a kind, and seq and hlc from 0 on, found other values")
-    if payload is not None or commitment is not None:
-        _check_lengths(payload, commitment)
+    if not (is_digest(payload) and is_digest(commitment)):
+        raise CanonicalError("expected payload and commitment as 32 bytes or nil, found others")
     return values
 
 
 def unsealed(body: bytes, chain: Digest) -> Record:
     """The record whose stored bytes are ``body`` and whose chain digest is ``chain``."""
     return Record(*fields(body), body, chain)  # type: ignore[arg-type, call-arg]  # checked
+
+
+def is_digest(value: object) -> bool:
+    """Whether a payload or commitment is 32 bytes or absent."""
+    return value is None or (type(value) is bytes and len(value) == _DIGEST_BYTES)
 
 
 def _check_entry(
@@ -175,17 +190,11 @@ def _check_entry(
             f"expected a kind, and text as session, actor, token and node, found {texts!r}"
         )
     for name, value in (("payload", payload), ("commitment", commitment)):
-        if value is not None and (type(value) is not bytes or len(value) != _DIGEST_BYTES):
+        if not is_digest(value):
             raise EntryError(
                 f"expected a {name} digest of 32 bytes, found {value!r}; put the content "
                 "into the object store and refer to what it returns"
             )
-
-
-def _check_lengths(payload: bytes | None, commitment: bytes | None) -> None:
-    for name, digest in (("payload", payload), ("commitment", commitment)):
-        if digest is not None and len(digest) != _DIGEST_BYTES:
-            raise CanonicalError(f"expected {name} as 32 bytes or nil, found {digest!r}")
 
 
 def _misshapen(values: object) -> CanonicalError:
