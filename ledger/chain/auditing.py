@@ -42,8 +42,12 @@ class Terms(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """Segments from ``first`` on, of these lengths; ``mark`` claims the state before them."""
+    """Segments from ``first`` on, of these lengths; ``mark`` claims the state before them.
 
+    ``key`` is who must have signed them; None before record 0, which names it.
+    """
+
+    key: PublicKey | None
     first: int
     lengths: tuple[int, ...]
     mark: Mark | None

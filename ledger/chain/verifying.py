@@ -136,7 +136,7 @@ class _Verifying:
         if end.segment >= 0:
             lengths.append(end.offset)
         self._total = sum(lengths)
-        stretches = _cut(store, self._terms.key, lengths) if jobs > 1 else _whole(lengths)
+        stretches = _cut(store, self._terms.key, lengths, jobs)
         self._audit = Audit(self._terms, self._count)
         if jobs > 1 and len(stretches) > 1:
             stretches = self._spread(stretches, jobs)
@@ -195,23 +195,19 @@ class _Verifying:
             yield f"{count} objects that records name hold; what those name in turn was not asked"
 
 
-def _whole(lengths: list[int]) -> list[Stretch]:
-    return [Stretch(0, tuple(lengths), None, is_end=True)] if lengths else []
-
-
-def _cut(store: Store, given: PublicKey | None, lengths: list[int]) -> list[Stretch]:
+def _cut(store: Store, given: PublicKey | None, lengths: list[int], jobs: int) -> list[Stretch]:
     """Stretches that begin where a seal claims a state that the signed opening there repeats."""
-    key = _named_key(store) if given is None and lengths else given
+    key = _named_key(store) if given is None and lengths and jobs > 1 else given
     begins: list[tuple[int, Mark | None]] = [(0, None)]
-    for number in range(1, len(lengths)):
+    for number in range(1, len(lengths) if jobs > 1 else 0):
         mark = mark_from_seal(store, number, key) if key is not None else None
         if mark is not None:
             begins.append((number, mark))
     ends = [number for number, _ in begins[1:]] + [len(lengths)]
     return [
-        Stretch(first, tuple(lengths[first:stop]), mark, is_end=stop == len(lengths))
+        Stretch(key if first else given, first, tuple(lengths[first:stop]), mark, is_end)
         for (first, mark), stop in zip(begins, ends, strict=True)
-        if stop > first
+        for is_end in [stop == len(lengths)]
     ]
 
 
