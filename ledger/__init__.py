@@ -38,6 +38,7 @@ from ledger.chain.verifying import FirstBad as FirstBad
 from ledger.chain.verifying import Status as Status
 from ledger.chain.verifying import Verification as Verification
 from ledger.chain.verifying import verify as verify
+from ledger.errors import AlgorithmMissing as AlgorithmMissing
 from ledger.errors import BodyTooLarge as BodyTooLarge
 from ledger.errors import BundleError as BundleError
 from ledger.errors import CanonicalError as CanonicalError
@@ -64,10 +65,12 @@ from ledger.errors import ObjectDamaged as ObjectDamaged
 from ledger.errors import ObjectMissing as ObjectMissing
 from ledger.errors import ObjectProblem as ObjectProblem
 from ledger.errors import ObjectTooLarge as ObjectTooLarge
+from ledger.errors import PolicyError as PolicyError
 from ledger.errors import PrivacyError as PrivacyError
 from ledger.errors import ProofError as ProofError
 from ledger.errors import PrunedError as PrunedError
 from ledger.errors import QueryError as QueryError
+from ledger.errors import QuorumError as QuorumError
 from ledger.errors import ReadOnlyError as ReadOnlyError
 from ledger.errors import RollbackError as RollbackError
 from ledger.errors import SealedDamaged as SealedDamaged
@@ -76,6 +79,7 @@ from ledger.errors import ShreddedError as ShreddedError
 from ledger.errors import SubjectKeyMissing as SubjectKeyMissing
 from ledger.errors import SubjectRefused as SubjectRefused
 from ledger.errors import UnreadableError as UnreadableError
+from ledger.errors import WitnessError as WitnessError
 from ledger.errors import WrongKey as WrongKey
 from ledger.form.canonical import Digest as Digest
 from ledger.form.canonical import Json as Json
@@ -128,8 +132,22 @@ if TYPE_CHECKING:
     from ledger.query.tail import tail as tail
     from ledger.query.words import Needle as Needle
     from ledger.query.words import needle as needle
+    from ledger.trust.cosignature import Cosigner as Cosigner
+    from ledger.trust.cosignature import CosignerKey as CosignerKey
+    from ledger.witness.policy import Policy as Policy
+    from ledger.witness.policy import Witness as Witness
+    from ledger.witness.policy import confirmations as confirmations
+    from ledger.witness.policy import read_policy as read_policy
+    from ledger.witness.witnesses import Witnesses as Witnesses
 
 _LATE = {
+    "Cosigner": "ledger.trust.cosignature",
+    "CosignerKey": "ledger.trust.cosignature",
+    "confirmations": "ledger.witness.policy",
+    "Policy": "ledger.witness.policy",
+    "read_policy": "ledger.witness.policy",
+    "Witness": "ledger.witness.policy",
+    "Witnesses": "ledger.witness.witnesses",
     "Index": "ledger.query.index",
     "scan": "ledger.query.index",
     "RecordLines": "ledger.query.lines",

@@ -3,21 +3,35 @@
 import argparse
 import sys
 import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from ledger.commands import OK
-from ledger.commands.shown import printable
+from ledger.chain.log import TokenSignatureLedger
+from ledger.commands import BROKEN, OK
+from ledger.commands.given import public_key
+from ledger.commands.placed import content, place
+from ledger.commands.shown import document, printable
 from ledger.errors import KeyFormatError, WitnessError
-from ledger.trust.cosignature import Algorithm, parse_log_key
-from ledger.trust.note import Verifier
+from ledger.trust.cosignature import Algorithm, TreeHead, parse_log_key
+from ledger.trust.note import MAX_NOTE_BYTES, Verifier, accepted, parse
 from ledger.witness.key_file import create_cosigner, load_cosigner
 from ledger.witness.known_logs import KnownLogs, add_log
+from ledger.witness.policy import (
+    MAX_POLICY_BYTES,
+    Policy,
+    Witness,
+    confirmations,
+    read_policy,
+)
 from ledger.witness.server import WitnessApplication, listening, serve, shown
 from ledger.witness.service import WitnessService
 from ledger.witness.store import WitnessStore
+from ledger.witness.witnesses import DEADLINE_SECONDS, Witnesses
 
 SUMMARY: Final = "serve as a witness of logs, ask witnesses, check their cosignatures"
+SCHEMA: Final = "os2.ledger.witnessed/1"
 _ALGORITHMS: Final = {"ed25519": Algorithm.ED25519, "ml-dsa-44": Algorithm.ML_DSA_44}
 _MAX_TEXT: Final = 64 * 1024
 
@@ -40,6 +54,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     added.add_argument("--store", type=Path, required=True, metavar="DIR")
     added.add_argument("log", nargs="+", metavar="VKEY|FILE")
     added.set_defaults(act=_add_log)
+    asked = verbs.add_parser("ask", help="have a ledger's present head cosigned, once")
+    asked.add_argument("directory", type=Path, metavar="DIR")
+    asked.add_argument("--policy", type=Path, required=True, metavar="FILE")
+    asked.add_argument("--pubkey", metavar="FILE|TEXT", help="the ledger's public key you trust")
+    asked.add_argument("--out", type=Path, metavar="FILE", help="a new file instead of output")
+    asked.add_argument("--seconds", type=float, default=DEADLINE_SECONDS, metavar="N")
+    asked.set_defaults(act=_ask)
+    checked = verbs.add_parser("check", help="hold a cosigned checkpoint against a policy, offline")
+    checked.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    checked.add_argument("--policy", type=Path, required=True, metavar="FILE")
+    checked.add_argument("--pubkey", action="append", default=[], metavar="VKEY|FILE")
+    checked.add_argument("--json", action="store_true", help="print one JSON document")
+    checked.set_defaults(act=_check)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -88,6 +115,82 @@ def _add_log(options: argparse.Namespace) -> int:
         added = add_log(options.store / "logs", key)
         sys.stdout.write(f"{'added' if added else 'known'}     {printable(str(key))}\n")
     return OK
+
+
+def _ask(options: argparse.Namespace) -> int:
+    policy = read_policy(content(options.policy, MAX_POLICY_BYTES))
+    key = public_key(options.pubkey) if options.pubkey is not None else None
+    with (
+        TokenSignatureLedger.read_only(options.directory, key) as log,
+        Witnesses(policy, deadline_s=options.seconds) as witnesses,
+    ):
+        assert log.checkpoint is not None  # a ledger without a signed head does not open
+        _require_named(log.checkpoint.note, policy)
+        found = witnesses.confirm(log.checkpoint, log.prove_consistency)
+    place(found.note, options.out)
+    for witness, seconds in confirmations(parse(found.note), policy).items():
+        sys.stderr.write(f"confirmed {printable(witness.name)} {_moment(seconds)}\n")
+    return OK
+
+
+def _require_named(note: bytes, policy: Policy) -> None:
+    """A policy that names logs speaks of no others."""
+    if policy.logs:
+        accepted(parse(note), policy.logs)
+
+
+def _check(options: argparse.Namespace) -> int:
+    policy = read_policy(content(options.policy, MAX_POLICY_BYTES))
+    keys = [_log_key(given) for given in options.pubkey] or list(policy.logs)
+    if not keys:
+        raise KeyFormatError(
+            "expected the public key of a log, found none; give --pubkey, or a policy that names "
+            "logs"
+        )
+    note = parse(content(options.checkpoint, MAX_NOTE_BYTES))
+    head = TreeHead.parse(note.text)
+    accepted(note, [key for key in keys if key.name == head.origin])
+    found = confirmations(note, policy)
+    met = policy.satisfied(found)
+    shown_as = _document if options.json else _text
+    sys.stdout.write(shown_as(head, policy, found, met=met))
+    return OK if met else BROKEN
+
+
+def _document(head: TreeHead, policy: Policy, found: Mapping[Witness, int], *, met: bool) -> str:
+    body: dict[str, object] = {
+        "schema": SCHEMA,
+        "status": "witnessed" if met else "unwitnessed",
+        "origin": head.origin,
+        "size": head.size,
+        "root": head.root.hex(),
+        "policy": str(policy),
+        "cosigned": {witness.name: seconds for witness, seconds in found.items()},
+        "missing": [each.name for each in policy.everyone() if each not in found],
+    }
+    return document(body)
+
+
+def _text(head: TreeHead, policy: Policy, found: Mapping[Witness, int], *, met: bool) -> str:
+    lines = [
+        f"origin    {printable(head.origin)}",
+        f"size      {head.size}",
+        f"root      {head.root.hex()}",
+        f"policy    {printable(str(policy))}",
+    ]
+    for witness in policy.everyone():
+        said = f"cosigned  {_moment(found[witness])}" if witness in found else "missing   -"
+        lines.append(f"{said}  {printable(witness.name)}")
+    lines.append(f"verdict   {'witnessed' if met else 'unwitnessed'}")
+    return "\n".join(lines) + "\n"
+
+
+def _moment(seconds: int) -> str:
+    """The time a witness states; beyond the calendar, the number."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds} s"
 
 
 def _log_key(given: str) -> Verifier:
