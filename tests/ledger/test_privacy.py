@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import (
+    DurabilityError,
     Entry,
     KeyExposed,
     KeyFormatError,
@@ -30,6 +31,7 @@ from ledger import (
     SubjectRefused,
     Subjects,
     TokenSignatureLedger,
+    UnreadableError,
     verify,
 )
 from ledger.privacy import sealed
@@ -263,6 +265,32 @@ def test_what_is_no_key(open_ledger: Opener, subjects: Subjects, tmp_path: Path)
         names[1].rename(names[0])
         with pytest.raises(KeyFormatError, match="renamed"):
             subjects.open(ledger, record)
+
+
+def test_what_is_no_folder_of_keys(open_ledger: Opener, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere" / "else")
+    locked = tmp_path / "locked"
+    locked.mkdir(0o700)
+    (locked / "lock").mkdir()
+    with open_ledger() as ledger:
+        for name, problem in (
+            ("file", KeyFormatError),
+            ("file/below", UnreadableError),
+            ("dangling", DurabilityError),
+            ("locked", UnreadableError),
+        ):
+            with pytest.raises(problem):
+                Subjects(tmp_path / name).seal(ledger, "Ada", b"", kind="k")
+        (locked / "lock").rmdir()
+        key = locked / SubjectKeys(locked)._path("test.example/log", "Ada").name
+        key.mkdir()
+        with pytest.raises(KeyFormatError, match="something else"):
+            Subjects(locked).seal(ledger, "Ada", b"", kind="k")
+        key.rmdir()
+        key.symlink_to(tmp_path / "file")
+        with pytest.raises(UnreadableError):
+            Subjects(locked).seal(ledger, "Ada", b"", kind="k")
 
 
 def test_without_the_key(open_ledger: Opener, subjects: Subjects, tmp_path: Path) -> None:

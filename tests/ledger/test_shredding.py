@@ -113,17 +113,46 @@ def test_content_is_gone_and_every_proof_holds(
 
 
 def test_nothing_on_the_disk_leads_back(
-    sealed: list[Record], open_ledger: Opener, subjects: Subjects, tmp_path: Path
+    open_ledger: Opener, subjects: Subjects, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "keys"
-    secret = key_of(folder, "Ada")
-    assert len(on_disk(folder, secret)) == 2  # one file, two names
-    assert on_disk(tmp_path, PLAIN) == []
+    folder, name = tmp_path / "keys", "Augusta Ada King, Countess"
     with open_ledger() as ledger:
-        subjects.shred(ledger, "Ada", "asked to")
-    for wanted in (secret, PLAIN, PLAIN[:24], b"Lovelace", b"Ada"):
+        subjects.append(ledger, name, PLAIN, Entry("file", {}))
+        subjects.append(ledger, name, PLAIN * 4000, Entry("file", {}))
+        subjects.append(ledger, "Bob", b"Bob's", Entry("file", {}))
+        secret = key_of(folder, name)
+        assert len(on_disk(folder, secret)) == 2  # one file, two names
+        assert len(on_disk(folder, name.encode())) == 2
+        assert on_disk(tmp_path, PLAIN) == []
+        subjects.shred(ledger, name, "asked to")
+    for wanted in (secret, PLAIN, PLAIN[:24], b"Ada Lovelace", name.encode(), b"Countess"):
         assert on_disk(tmp_path, wanted) == []
     assert sorted(path.suffix for path in folder.iterdir()) == ["", ".key", ".subject"]
+
+
+def test_a_destruction_that_a_crash_cut_short_is_swept_up(
+    sealed: list[Record], open_ledger: Opener, subjects: Subjects, tmp_path: Path
+) -> None:
+    folder, pseudonym = tmp_path / "keys", sealed[0].attributes["sealed_for"]
+    alias = folder / f"{pseudonym}.subject"
+    with open_ledger() as ledger:
+        subjects.append(ledger, "Eve", b"", Entry("file", {}))
+        inode, content = alias.stat().st_ino, alias.read_bytes()
+        names = [path for path in folder.iterdir() if path.stat().st_ino == inode]
+        subjects.shred(ledger, "Ada", "asked to")
+        alias.write_bytes(bytes(len(content)))
+        alias.chmod(0o600)
+        for path in names:
+            if path != alias:
+                path.hardlink_to(alias)
+        (folder / f"{pseudonym}.shredding").touch(0o600)
+        assert len(names) == 2
+        with pytest.raises(ShreddedError):
+            subjects.open(ledger, sealed[0])
+        assert not any(path.exists() for path in names)
+        assert list(folder.glob("*.shredding")) == []
+        assert [subject.name for subject in subjects.known()] == ["Bob", "Eve"]
+        assert subjects.open(ledger, sealed[1]) == b"Bob's"
 
 
 def test_the_key_is_overwritten_before_its_name_goes(
