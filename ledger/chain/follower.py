@@ -126,12 +126,12 @@ class Follower:
         if rows is None:
             return None
         size = self.size + len(bodies)
-        times = [self.hlc, *(row[2] for row in rows)]
+        times = [self.hlc, *(cast("int", row[2]) for row in rows)]
         in_place = [row[1] for row in rows] == list(range(self.size, size))
         if not in_place or not all(map(lt, times, times[1:])):
             return None
         self.frontier.extend([sha256(b"\x00" + body).digest() for body in bodies])
-        self.size, self.chain, self.hlc = size, Digest(chain), cast("int", times[-1])
+        self.size, self.chain, self.hlc = size, Digest(chain), times[-1]
         return rows
 
     def _take_each(self, bodies: list[bytes], digests: list[bytes]) -> list[list[object]]:
