@@ -17,10 +17,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from ledger.errors import BundleError, DiskFull, DurabilityError
+from ledger.errors import BundleError
+from ledger.evidence.placing import placed
 from ledger.form import canonical
 from ledger.form.canonical import Digest
-from ledger.storage.file_objects import NO_ROOM, sync_directory
 from ledger.storage.objects import CHUNK_BYTES
 
 if TYPE_CHECKING:
@@ -43,29 +43,18 @@ def write_car(
     signed = ledger.checkpoint
     if signed is None:
         raise BundleError("expected a signed ledger, found one without checkpoint; sign it first")
-    spare = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with spare.open("xb") as file:
-            root = canonical.digest(signed.note)
-            header = _BEFORE_ROOT + cid(root) + _AFTER_ROOT
-            file.write(varint(len(header)) + header)
-            _add(file, root, signed.note)
-            written = {root}
-            for body in _bodies(ledger, sorted(set(seqs)), signed.size):
-                name = canonical.digest(body)
-                written.add(name)
-                _add(file, name, body)
-            for name in sorted(set(objects) - written):
-                _add_object(file, ledger, name)
-            file.flush()
-            os.fsync(file.fileno())
-        spare.rename(path)
-        sync_directory(path.parent)
-    except OSError as problem:
-        kind = DiskFull if problem.errno in NO_ROOM else DurabilityError
-        raise kind(f"expected to write {path}, found: {problem.strerror}; make room") from problem
-    finally:
-        spare.unlink(missing_ok=True)
+    root = canonical.digest(signed.note)
+    header = _BEFORE_ROOT + cid(root) + _AFTER_ROOT
+    with placed(path) as file:
+        file.write(varint(len(header)) + header)
+        _add(file, root, signed.note)
+        written = {root}
+        for body in _bodies(ledger, sorted(set(seqs)), signed.size):
+            name = canonical.digest(body)
+            written.add(name)
+            _add(file, name, body)
+        for name in sorted(set(objects) - written):
+            _add_object(file, ledger, name)
     return root
 
 
