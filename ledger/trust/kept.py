@@ -5,8 +5,14 @@ compare-and-swap under a lock: never to a smaller size, another log, or another 
 size. Where it lies is the caller's choice, and all its worth: on the same disk it shows accidents
 and careless cuts, elsewhere it shows the disk's owner too.
 
-Sequence of system calls for one advance: flock of ``<path>.lock``, read, create ``<path>.new``,
-write, rename, unlock. Without ``sync`` nothing waits for the disk, so a power loss can leave
+Sequences of system calls for one advance, between flock and unlock of ``<path>.lock``:
+
+as long as before   open, read, pwrite over it: one sector, so that a crash leaves the old note or
+                    the new one, and whoever reads under the lock meets no mixture
+otherwise           open, read, create ``<path>.new``, write, rename (some file systems start to
+                    write the file at a rename over another, which costs twenty times as much)
+
+Without ``sync`` nothing waits for the disk, so a power loss can leave
 
 - the head before this one, or several before: the log is longer then and is held against that;
 - an empty or zeroed file, on file systems that rename before they write: this is refused by name,
@@ -46,6 +52,8 @@ from ledger.trust.note import MAX_NOTE_BYTES
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_OVER: Final = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+_SECTOR: Final = 512
 _LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -78,25 +86,8 @@ class KeptHead:
 
     def load(self) -> Checkpoint | None:
         """The kept head as it lies there, its signature not judged; None before the first."""
-        data = self._read()
-        if data is None:
-            return None
-        if self._seen is not None and self._seen[0] == data:
-            return self._seen[1]
-        if not data.strip(b"\0"):
-            raise CheckpointError(
-                f"expected a signed head in {self.path}, found an empty file, as a power loss can "
-                "leave it; verify the log, compare it with a copy, then delete the file"
-            )
-        try:
-            found = checkpoint.read(data)
-        except NoteError as problem:
-            raise CheckpointError(
-                f"expected a signed head in {self.path}: {problem}; verify the log, compare it "
-                "with a copy, then delete the file"
-            ) from problem
-        self._seen = data, found
-        return found
+        with self._mutex, self._shared():
+            return self._load()
 
     def advance(self, head: Checkpoint) -> None:
         """Keep ``head``, unless it goes back or contradicts what is kept.
@@ -104,7 +95,7 @@ class KeptHead:
         Call it in the order of the log, that is under the log's lock.
         """
         with self._exclusive():
-            kept = self.load()
+            kept = self._load()
             if kept is not None:
                 if kept.note == head.note:
                     return
@@ -117,7 +108,7 @@ class KeptHead:
                     )
                 if head.size == kept.size:
                     self._refuse_contradiction(kept, head)
-            self._replace(head.note)
+            self._store(head.note, kept)
             self._seen = head.note, head
 
     def hold_against(self, log: LogFacts) -> None:
@@ -158,6 +149,27 @@ class KeptHead:
             if self._lock is not None:
                 os.close(self._lock)
                 self._lock = None
+
+    def _load(self) -> Checkpoint | None:
+        data = self._read()
+        if data is None:
+            return None
+        if self._seen is not None and self._seen[0] == data:
+            return self._seen[1]
+        if not data.strip(b"\0"):
+            raise CheckpointError(
+                f"expected a signed head in {self.path}, found an empty file, as a power loss can "
+                "leave it; verify the log, compare it with a copy, then delete the file"
+            )
+        try:
+            found = checkpoint.read(data)
+        except NoteError as problem:
+            raise CheckpointError(
+                f"expected a signed head in {self.path}: {problem}; verify the log, compare it "
+                "with a copy, then delete the file"
+            ) from problem
+        self._seen = data, found
+        return found
 
     def _require_same_log(self, kept: Checkpoint, head: Checkpoint) -> None:
         if kept.origin != head.origin:
@@ -214,8 +226,20 @@ class KeptHead:
         finally:
             os.close(descriptor)
 
-    def _replace(self, data: bytes) -> None:
-        self._write(self.path, data, sync=self._sync)
+    def _store(self, data: bytes, kept: Checkpoint | None) -> None:
+        if kept is None or len(kept.note) != len(data) or len(data) > _SECTOR:
+            self._write(self.path, data, sync=self._sync)
+            return
+        try:
+            descriptor = os.open(self.path, _OVER)
+            try:
+                os.pwrite(descriptor, data, 0)
+                if self._sync:
+                    os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as problem:
+            raise _unkept(self.path, problem) from problem
 
     def _write(self, target: Path, data: bytes, *, sync: bool) -> None:
         spare = f"{target}.new"
@@ -235,11 +259,7 @@ class KeptHead:
         except OSError as problem:
             with suppress(OSError):
                 Path(spare).unlink()
-            kind = DiskFull if problem.errno in _NO_ROOM else DurabilityError
-            raise kind(
-                f"expected to keep the head in {target}, found: {problem.strerror}; make room or "
-                "check who may write there"
-            ) from problem
+            raise _unkept(target, problem) from problem
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
@@ -253,6 +273,20 @@ class KeptHead:
                 yield
             finally:
                 fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    @contextmanager
+    def _shared(self) -> Iterator[None]:
+        """Keep writers away while reading; without a lock file there are none."""
+        try:
+            lock = os.open(f"{self.path}.lock", _READ)
+        except OSError:
+            yield
+            return
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            yield
+        finally:
+            os.close(lock)
 
     def _open_lock(self) -> int:
         path = f"{self.path}.lock"
@@ -275,3 +309,11 @@ def _sync_directory(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _unkept(target: Path, problem: OSError) -> DurabilityError:
+    kind = DiskFull if problem.errno in _NO_ROOM else DurabilityError
+    return kind(
+        f"expected to keep the head in {target}, found: {problem.strerror}; make room or check "
+        "who may write there"
+    )
