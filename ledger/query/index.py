@@ -128,7 +128,8 @@ class Index:
 
     def _through_projection(self, query: Query, low: int, high: int) -> Iterator[Record]:
         meant = predicate(query)
-        sought = needle(query.text) if query.text is not None else None
+        text = query.text if self.searches_text else None
+        sought = needle(text) if text is not None else None
         count = FIRST_ASK
         while low < high:
             rows = self._candidates(query, sought, low, high, count)
@@ -167,22 +168,29 @@ class Index:
     def _asked(
         self, query: Query, sought: Needle | None, low: int, high: int, count: int
     ) -> list[Row] | None:
-        self._catch_up(high)
         projection = self._projection
-        with projection.reading():
-            if projection.standing() != self._standing:
-                return []
-            ids = {}
-            for field in NAMED:
-                names = query.names(field)
-                if names:
-                    numbers = projection.numbers(names, pattern(names))
-                    if numbers is None:
-                        return None
-                    ids[field] = numbers
-            expression = sought.expression if sought is not None and projection.text else None
-            wanted = Wanted(ids, expression, query.times, count, query.reverse)
-            return projection.candidates(wanted, low, high)
+        while True:
+            self._catch_up(high)
+            with projection.reading():
+                # Another process may have moved the file on in between: then look again.
+                if projection.standing() == self._standing:
+                    return self._rows(query, sought, low, high, count)
+
+    def _rows(
+        self, query: Query, sought: Needle | None, low: int, high: int, count: int
+    ) -> list[Row] | None:
+        ids = {}
+        for field in NAMED:
+            names = query.names(field)
+            if not names:
+                continue
+            numbers = self._projection.numbers(names, pattern(names))
+            if numbers is None:
+                return None
+            ids[field] = numbers
+        expression = sought.expression if sought is not None else None
+        wanted = Wanted(ids, expression, query.times, count, query.reverse)
+        return self._projection.candidates(wanted, low, high)
 
     def _read_back(self, rows: list[Row], *, reverse: bool) -> Iterator[tuple[Row, Record]]:
         """The records that ``rows`` name, in the order of the rows."""

@@ -94,7 +94,10 @@ class Projection:
     def standing(self) -> Standing:
         """The claim; of nothing when the file is new."""
         row = self._connection.execute("select origin, size, chain from standing").fetchone()
-        return Standing(*row) if row else Standing("", 0, b"")
+        found = Standing(*row) if row else Standing("", 0, b"")
+        if tuple(map(type, found)) != (str, int, bytes):
+            raise sqlite3.DatabaseError("the file's standing has another form")
+        return found
 
     def replace(self) -> None:
         """Begin a new file, unless another process has just done so."""

@@ -2,9 +2,10 @@
 
 Waiting is asking ``refresh`` again and again: one fstat and one stat. Fifty looks a second cost
 less than a hundredth of a core, and a record is seen some 10 ms after its sync, seldom 25. The
-kernel's notifications would need a library or a foreign call. Where a look takes long (a dead
-writer left a tail that every look must follow), the pause grows with it, and looking never takes more
-than a tenth of a core.
+kernel's notifications would need a library or a foreign call.
+
+Where a look takes long (a dead writer left a tail that every look must follow), the pause grows
+with it: looking never takes more than a tenth of a core.
 
 Only records under a signed head are given, in order, each once; a segment that is full or a tail
 set aside needs nothing from whoever follows. A log that was cut, damaged or closed meanwhile ends
