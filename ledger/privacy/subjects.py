@@ -95,7 +95,11 @@ class Subjects:
     def seal(
         self, ledger: TokenSignatureLedger, subject: str, content: bytes | BinaryIO, *, kind: str
     ) -> Sealed:
-        """Encrypt ``content`` into the objects of ``ledger``, for a record of ``kind``."""
+        """Encrypt ``content`` into the objects of ``ledger``, for a record of ``kind``.
+
+        A shredding can fall between this and the append, and then nobody can read it any more;
+        ``append`` does both at once.
+        """
         name = subject_name(subject)
         self._require_outside(ledger)
         return self._seal(ledger, self._key(ledger.origin, name), content, kind)
