@@ -1,8 +1,8 @@
 """The command line of the library, one file a command: ``python -m ledger COMMAND …``.
 
-A module here named after its command (``-`` as ``_``, ``import`` as ``import_``) has ``configure(parser)``, which declares
-arguments, and ``run(options) -> int``, which returns the exit code. Errors of the ledger are
-raised; the caller turns them into one line.
+A module here named after its command (``-`` as ``_``, ``import`` as ``import_``) has
+``configure(parser)``, which declares arguments, and ``run(options) -> int``, which returns the
+exit code. Errors of the ledger are raised; the caller turns them into one line.
 
 Exit codes: 0 holds or done, 1 broken, 2 usage, 3 internal error, 4 unreadable, 5 nothing, 130
 interrupted.

@@ -127,6 +127,12 @@ class _Building:
 
     def run(self, source: BinaryIO) -> None:
         """Take all lines, then make everything durable."""
+        try:
+            self._run(source)
+        except UnicodeEncodeError as problem:
+            raise self._refused("text, and no halves of characters") from problem
+
+    def _run(self, source: BinaryIO) -> None:
         lines = self._lines(source)
         self._begin(next(lines, {}))
         for value in lines:

@@ -7,7 +7,7 @@ segment     a segment of the log begins here
 record      a record: its stored bytes as ``body``, its chain digest, and its fields to read
 checkpoint  the signed note that stood here in the log
 object      content, in parts of at most 1 MiB, all parts of one object together
-end         last: how much there was; a file without it was cut
+end         last: how many lines there were, and the BLAKE3 of their bytes
 
 A *full* export holds all records, segments and checkpoints. A partial one holds some records and
 the newest checkpoint, and is for reading.
@@ -21,6 +21,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from blake3 import blake3
 
 from ledger.chain.follower import Follower
 from ledger.errors import BundleError, DamagedError, LedgerMissing
@@ -54,44 +56,59 @@ def full_lines(
     directory: Path, public_key: PublicKey | None = None, *, objects: bool = False
 ) -> Iterator[bytes]:
     """The whole ledger in ``directory``; with ``objects``, also what its records refer to."""
-    with closing(FileStore(directory, read_only=True)) as store:
-        follower = Follower(public_key)
-        records, named = 0, dict[Digest, None]()
-        for found in _followed(store, follower):
-            if isinstance(found, Record):
-                if records == 0:
-                    yield heading(follower.origin, found.attributes.get("public_key"), full=True)
-                    yield segment_line(0)
-                records += 1
-                yield record_line(found)
-                if objects:
-                    named.update(dict.fromkeys(contents(found)))
-            elif isinstance(found, Segment):
-                if found.number:
-                    yield segment_line(found.number)
-            else:
-                yield checkpoint_line(found)
-        yield from _object_lines(store.objects, named)
-        yield end_line(records, len(named))
+    return _ended(_full(directory, public_key, objects=objects))
 
 
 def partial_lines(
     ledger: "TokenSignatureLedger", start: int, stop: int | None, *, objects: bool = False
 ) -> Iterator[bytes]:
     """Some records of ``ledger``, each verified under its signed head, and that head."""
+    return _ended(_partial(ledger, start, stop, objects=objects))
+
+
+def _ended(lines: Iterator[bytes]) -> Iterator[bytes]:
+    hasher, count = blake3(), 0
+    for data in lines:
+        hasher.update(data)
+        count += 1
+        yield data
+    yield line({"type": "end", "lines": count, "blake3": hasher.hexdigest()})
+
+
+def _full(directory: Path, key: PublicKey | None, *, objects: bool) -> Iterator[bytes]:
+    with closing(FileStore(directory, read_only=True)) as store:
+        follower = Follower(key)
+        named: dict[Digest, None] = {}
+        for found in _followed(store, follower):
+            if isinstance(found, Segment):
+                if found.number:
+                    yield segment_line(found.number)
+            elif isinstance(found, Record):
+                if found.seq == 0:
+                    yield heading(follower.origin, found.attributes.get("public_key"), full=True)
+                    yield segment_line(0)
+                yield record_line(found)
+                if objects:
+                    named.update(dict.fromkeys(contents(found)))
+            else:
+                yield checkpoint_line(found)
+        yield from _object_lines(store.objects, named)
+
+
+def _partial(
+    ledger: "TokenSignatureLedger", start: int, stop: int | None, *, objects: bool
+) -> Iterator[bytes]:
     signed = ledger.checkpoint
     if signed is None:
         raise BundleError("expected a signed ledger, found one without checkpoint")
     yield heading(ledger.origin, str(ledger.public_key), full=False)
-    records, named = 0, dict[Digest, None]()
+    named: dict[Digest, None] = {}
     for record in ledger.read(start, stop):
-        records += 1
         yield record_line(record)
         if objects:
             named.update(dict.fromkeys(contents(record)))
     yield checkpoint_line(signed.note)
     yield from _object_lines(ledger.objects, named)
-    yield end_line(records, len(named))
 
 
 def heading(origin: str, key: Json, *, full: bool) -> bytes:
@@ -145,11 +162,6 @@ def object_line(name: str, part: bytes, *, more: bool) -> bytes:
     return line({"type": "object", "digest": name, "data": data, "more": more})
 
 
-def end_line(records: int, objects: int) -> bytes:
-    """The last line."""
-    return line({"type": "end", "records": records, "objects": objects})
-
-
 def contents(record: Record) -> Iterator[Digest]:
     """The objects that ``record`` refers to."""
     if record.payload is not None:
@@ -185,6 +197,7 @@ def _followed(store: FileStore, follower: Follower) -> Iterator[Segment | Record
         raise
     if follower.size != follower.mark.size:
         raise DamagedError(follower.mark.size, "expected a checkpoint at the end, found none")
+    follower.vouched()
 
 
 def _segment(

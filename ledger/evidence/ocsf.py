@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Final
 
-from ledger.evidence.plain import Plain, hexed, milliseconds, plain
+from ledger.evidence.plain import Plain, milliseconds, plain
 from ledger.form.record import Record
 from ledger.trust.keys import PublicKey
 from ledger.trust.merkle import leaf_hash
@@ -93,27 +93,32 @@ def _event(record: Record, key: PublicKey, attestation: dict[str, Plain]) -> dic
             "event_code": record.kind,
         },
         "attestation_list": [attestation],
-        "unmapped": {
-            "ledger": {
-                "hlc": str(record.hlc),
-                "token": record.token,
-                "payload": hexed(record.payload),
-                "commitment": hexed(record.commitment),
-                "leaf_hash": leaf_hash(record.body).hex(),
-                "chain_digest": record.digest.hex(),
-            }
-        },
+        "unmapped": {"ledger": _place(record)},
     }
 
 
 def _actor(record: Record) -> dict[str, Plain]:
-    """An actor needs a user, a session or an application; what nobody did, the ledger did."""
+    """An actor needs a user or a session; a record that names none has an unknown user."""
     found: dict[str, Plain] = {}
     if record.actor:
         found["user"] = {"name": record.actor}
     if record.session:
         found["session"] = {"uid": record.session}
-    return found or {"app_name": "os2shell ledger"}
+    return found or {"user": {"name": "unknown", "type_id": 0, "type": "Unknown"}}
+
+
+def _place(record: Record) -> dict[str, Plain]:
+    """Where the record stands in the ledger, and what it is bound to."""
+    found: dict[str, Plain] = {
+        "hlc": str(record.hlc),
+        "leaf_hash": leaf_hash(record.body).hex(),
+        "chain_digest": record.digest.hex(),
+    }
+    given = {"token": record.token, "payload": record.payload, "commitment": record.commitment}
+    for name, value in given.items():
+        if value:
+            found[name] = value.hex() if isinstance(value, bytes) else value
+    return found
 
 
 def _uid(record: Record, key: PublicKey) -> str:
