@@ -91,4 +91,6 @@ class Line:
             data = response.read(MAX_ANSWER_BYTES + 1)
             if len(data) > MAX_ANSWER_BYTES:
                 raise ValueError(f"more than {MAX_ANSWER_BYTES} bytes")
+            if response.length:
+                raise ValueError("the answer was cut short")
             return Answer(response.status, response.getheader("Content-Type", ""), data)
