@@ -34,13 +34,13 @@ from ledger.query.words import Needle, needle, searchable
 from ledger.storage.file_objects import FileObjects
 
 FILE: Final = "index.sqlite"
-BATCH: Final = 32_768
+BATCH: Final = 16_384
 """Records indexed in one transaction."""
 FIRST_ASK: Final = 64
 LAST_ASK: Final = 1024
 NEAR: Final = 512
 """Reading on over so many records costs less than beginning to read anew."""
-SPAN: Final = 1024
+SPAN: Final = 4096
 _PATIENCE: Final = 2
 
 Progress = Callable[[int, int], None]
@@ -197,8 +197,8 @@ class Index:
         for group in _near(rows):
             wanted = {row.seq: row for row in group}
             records = self._ledger.read(min(wanted), max(wanted) + 1)
-            pairs = [(wanted[each.seq], each) for each in records if each.seq in wanted]
-            yield from reversed(pairs) if reverse else pairs
+            pairs = ((wanted[each.seq], each) for each in records if each.seq in wanted)
+            yield from reversed(list(pairs)) if reverse else pairs
 
     def _found_out(self, seq: int) -> None:
         """A row did not say what the record says: whatever else the file says is worth nothing."""
