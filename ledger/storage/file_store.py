@@ -17,6 +17,7 @@ cache             create, write, rename
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,8 +36,8 @@ from ledger.storage.objects import ObjectStore
 from ledger.storage.store import Position
 
 MAX_SMALL_FILE: Final = 64 * 1024 * 1024
-_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
-_WRITE: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # no wait for a pipe
+_WRITE: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_TRUNC
 _KEEP_OPEN: Final = 16
 _SECTOR: Final = 512
@@ -71,7 +72,11 @@ class FileStore:
         if not self._segments_dir.is_dir():
             self._create_folders(create=create and not read_only)
         self._lock_file = self._open_lock()
-        self._last = self._find_last()
+        try:
+            self._last = self._find_last()
+        except (FormatError, UnreadableError):
+            self.close()
+            raise
 
     @property
     def objects(self) -> ObjectStore:
@@ -275,9 +280,7 @@ class FileStore:
     def _open_lock(self) -> int | None:
         path = self.directory / "lock"
         try:
-            if self._read_only:
-                return os.open(path, _READ)
-            return os.open(path, _WRITE | os.O_CREAT, 0o644)
+            return _open_regular(path, _READ if self._read_only else _WRITE | os.O_CREAT)
         except OSError as problem:
             if self._read_only and problem.errno in {errno.ENOENT, errno.EACCES}:
                 return None
@@ -307,7 +310,7 @@ class FileStore:
             return self._files[segment]
         path = self._segments_dir / segment_name(segment)
         try:
-            descriptor = os.open(path, _READ if self._read_only else _WRITE)
+            descriptor = _open_regular(path, _READ if self._read_only else _WRITE)
         except OSError as problem:
             raise UnreadableError(
                 f"expected to open {path}, found: {problem.strerror}; check who may read it"
@@ -319,7 +322,7 @@ class FileStore:
 
     def _small(self, name: str) -> bytes | None:
         try:
-            descriptor = os.open(self.directory / name, _READ | os.O_NONBLOCK)
+            descriptor = os.open(self.directory / name, _READ)
         except FileNotFoundError:
             return None
         except OSError as problem:
@@ -340,7 +343,7 @@ class FileStore:
         """Write over the file ``name`` when it is as long as ``data``; else do nothing."""
         self._require_open()
         try:
-            descriptor = os.open(self.directory / name, _WRITE | os.O_NONBLOCK)
+            descriptor = os.open(self.directory / name, _WRITE)
         except OSError:
             return False
         try:
@@ -389,6 +392,14 @@ class FileStore:
             f"expected to {what} in {self.directory}, found: {problem.strerror}; this instance is "
             "closed: make room or repair the disk, then open the ledger again"
         ) from problem
+
+
+def _open_regular(path: Path, flags: int) -> int:
+    descriptor = os.open(path, flags, 0o644)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "something that is no file")
 
 
 def write_whole(path: Path, data: bytes) -> None:
