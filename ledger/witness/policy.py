@@ -64,11 +64,11 @@ class Policy:
                 f"found some that need {room}; name fewer, or use Ed25519 keys"
             )
 
-    def everyone(self) -> "tuple[Witness, ...]":
+    def everyone(self) -> tuple[Witness, ...]:
         """All witnesses, also those within groups."""
         return tuple(_flat(self))
 
-    def satisfied(self, by: "Collection[Witness]") -> bool:
+    def satisfied(self, by: Collection[Witness]) -> bool:
         """Whether confirmations ``by`` these witnesses are enough."""
         enough = 0
         for member in self.witnesses:

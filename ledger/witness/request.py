@@ -31,7 +31,7 @@ class AddCheckpoint:
     def parse(cls, body: bytes) -> "AddCheckpoint":
         """Read a request; every other form is refused with status 400."""
         try:
-            return _parsed(body)
+            return cls(*_parsed(body))
         except NoteError as problem:
             raise RefusedHead(400, f"bad request: {problem}") from problem
 
@@ -53,7 +53,7 @@ class AddCheckpoint:
             raise RefusedHead(400, f"bad request: {problem}") from problem
 
 
-def _parsed(body: bytes) -> AddCheckpoint:
+def _parsed(body: bytes) -> tuple[int, tuple[bytes, ...], Note, str]:
     top, empty_line, rest = body.partition(b"\n\n")
     if not empty_line or len(body) > MAX_REQUEST_BYTES:
         raise NoteError("expected an old size, hashes, an empty line and a checkpoint")
@@ -71,6 +71,6 @@ def _parsed(body: bytes) -> AddCheckpoint:
     old = plain_number(first.removeprefix(_OLD))
     text, signatures = halves(rest)
     try:
-        return AddCheckpoint(old, proof, Note(text, parse_signatures(signatures)))
+        return old, proof, Note(text, parse_signatures(signatures)), ""
     except NoteError as problem:
-        return AddCheckpoint(old, proof, Note(text, ()), str(problem))
+        return old, proof, Note(text, ()), str(problem)

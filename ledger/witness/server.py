@@ -16,14 +16,12 @@ import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from ledger.errors import HeadConflict, LedgerError, RefusedHead, WitnessError
 from ledger.witness.request import MAX_REQUEST_BYTES
 from ledger.witness.service import WitnessService
-
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIEnvironment
 
 THREADS: Final = 8
 CONNECTIONS: Final = 200
@@ -61,7 +59,7 @@ class WitnessApplication:
         self._service = service
         self._report = report
 
-    def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         """One request, as PEP 3333 has it."""
         answer = self._answer(environ)
         headers = [("Content-Type", answer.kind), ("Content-Length", str(len(answer.body)))]
@@ -70,7 +68,7 @@ class WitnessApplication:
         start(_PHRASES[answer.status], headers)
         return [answer.body]
 
-    def _answer(self, environ: "WSGIEnvironment") -> _Answer:
+    def _answer(self, environ: WSGIEnvironment) -> _Answer:
         try:
             return self._routed(environ)
         except HeadConflict as conflict:
@@ -81,7 +79,7 @@ class WitnessApplication:
             self._report(str(problem))
             return _Answer(500, b"the witness cannot work; nothing was cosigned\n")
 
-    def _routed(self, environ: "WSGIEnvironment") -> _Answer:
+    def _routed(self, environ: WSGIEnvironment) -> _Answer:
         path, method = environ.get("PATH_INFO", ""), environ["REQUEST_METHOD"]
         monitored = _MONITORED.fullmatch(path)
         if monitored is None and path != "/add-checkpoint":
@@ -168,7 +166,7 @@ def _end(_number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit
 
 
-def _body(environ: "WSGIEnvironment") -> bytes:
+def _body(environ: WSGIEnvironment) -> bytes:
     body: bytes = environ["wsgi.input"].read(MAX_REQUEST_BYTES + 1)
     if len(body) > MAX_REQUEST_BYTES:
         raise RefusedHead(413, f"expected at most {MAX_REQUEST_BYTES} bytes")
