@@ -113,6 +113,9 @@ from ledger.trust.merkle import leaf_hash as leaf_hash
 from ledger.trust.merkle import verify_inclusion as verify_inclusion
 
 if TYPE_CHECKING:
+    from ledger.chain.facts import facts_of as facts_of
+    from ledger.chain.publication import publish as publish
+    from ledger.chain.publication import renew_tiles as renew_tiles
     from ledger.chain.tampering import drop_tail as drop_tail
     from ledger.chain.tampering import flip_byte as flip_byte
     from ledger.chain.tampering import rewrite_record as rewrite_record
@@ -139,8 +142,33 @@ if TYPE_CHECKING:
     from ledger.witness.policy import confirmations as confirmations
     from ledger.witness.policy import read_policy as read_policy
     from ledger.witness.witnesses import Witnesses as Witnesses
+    from ledger.tiles.publishing import Published as Published
+    from ledger.trust.equivocation import Evidence as Evidence
+    from ledger.trust.equivocation import Finding as Finding
+    from ledger.trust.equivocation import Judgement as Judgement
+    from ledger.trust.equivocation import Prefix as Prefix
+    from ledger.trust.kept import KeptHead as KeptHead
+    from ledger.trust.kept import LogFacts as LogFacts
+    from ledger.trust.tlog_proof import ConsistencyProof as ConsistencyProof
+    from ledger.trust.tlog_proof import RecordProof as RecordProof
+    from ledger.trust.tlog_proof import read_consistency_proof as read_consistency_proof
+    from ledger.trust.tlog_proof import read_record_proof as read_record_proof
 
 _LATE = {
+    "ConsistencyProof": "ledger.trust.tlog_proof",
+    "Evidence": "ledger.trust.equivocation",
+    "Finding": "ledger.trust.equivocation",
+    "Judgement": "ledger.trust.equivocation",
+    "KeptHead": "ledger.trust.kept",
+    "LogFacts": "ledger.trust.kept",
+    "Prefix": "ledger.trust.equivocation",
+    "Published": "ledger.tiles.publishing",
+    "RecordProof": "ledger.trust.tlog_proof",
+    "facts_of": "ledger.chain.facts",
+    "publish": "ledger.chain.publication",
+    "read_consistency_proof": "ledger.trust.tlog_proof",
+    "read_record_proof": "ledger.trust.tlog_proof",
+    "renew_tiles": "ledger.chain.publication",
     "Cosigner": "ledger.trust.cosignature",
     "CosignerKey": "ledger.trust.cosignature",
     "confirmations": "ledger.witness.policy",

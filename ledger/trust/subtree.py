@@ -43,7 +43,7 @@ def subtree_consistency_proof(start: int, stop: int, size: int, node: Node) -> t
     return tuple(reversed(hashes))
 
 
-def verify_subtree_consistency(  # noqa: C901 - one walk up two trees; parts would share all state
+def verify_subtree_consistency(
     start: int, stop: int, size: int, part: bytes, root: bytes, proof: tuple[bytes, ...]
 ) -> None:
     """Refuse unless ``proof`` shows ``part``, the root of ``[start, stop)``, within ``root``."""
