@@ -306,3 +306,24 @@ def test_no_text_is_a_key_by_accident(text: str) -> None:
     for suffix in (text, f"w.example+00000000+{text}", f"w.example+{text}+BAAA"):
         with pytest.raises(KeyFormatError):
             CosignerKey.parse(suffix)
+
+
+# --- the page
+
+
+def test_the_page_shows_these_bytes(signer: Signer) -> None:
+    page = DOCUMENT.read_text("utf-8")
+    golden = parse((Path(__file__).parent / "golden/v1/checkpoint").read_bytes())
+    signer.public.verify(golden)
+    witness = Cosigner("witness.example/1", bytes(range(32, 64)))
+    assert f"    {witness.public}\n" in page
+    assert f"    {witness.cosign(golden.text, 1_700_000_000).line()}" in page
+    second = Cosigner("witness.example/2", bytes(range(32, 64)), Algorithm.ML_DSA_44)
+    assert f"`{second.public.key_id.hex()}`" in page
+    shown = page.split("is these bytes:\n\n")[1].split("\n\n")[0]
+    signature = second.cosign(golden.text, 1_700_000_000)
+    MLDSA44PublicKey.from_public_bytes(second.public.key).verify(
+        signature.value[8:], bytes.fromhex(shown)
+    )
+    published = golden.adding([witness.cosign(golden.text, 7)]).encode()
+    assert published.startswith(golden.encode())
