@@ -135,15 +135,10 @@ if TYPE_CHECKING:
     from ledger.query.tail import tail as tail
     from ledger.query.words import Needle as Needle
     from ledger.query.words import needle as needle
+    from ledger.tiles.publishing import Published as Published
     from ledger.trust.cosignature import Cosigner as Cosigner
     from ledger.trust.cosignature import CosignerKey as CosignerKey
-    from ledger.witness.policy import Policy as Policy
-    from ledger.witness.policy import Witness as Witness
-    from ledger.witness.policy import confirmations as confirmations
-    from ledger.witness.policy import read_policy as read_policy
-    from ledger.witness.witnesses import Witnesses as Witnesses
-    from ledger.tiles.publishing import Published as Published
-    from ledger.trust.equivocation import Evidence as Evidence
+    from ledger.trust.equivocation import Equivocation as Equivocation
     from ledger.trust.equivocation import Finding as Finding
     from ledger.trust.equivocation import Judgement as Judgement
     from ledger.trust.equivocation import Prefix as Prefix
@@ -153,10 +148,15 @@ if TYPE_CHECKING:
     from ledger.trust.tlog_proof import RecordProof as RecordProof
     from ledger.trust.tlog_proof import read_consistency_proof as read_consistency_proof
     from ledger.trust.tlog_proof import read_record_proof as read_record_proof
+    from ledger.witness.policy import Policy as Policy
+    from ledger.witness.policy import Witness as Witness
+    from ledger.witness.policy import confirmations as confirmations
+    from ledger.witness.policy import read_policy as read_policy
+    from ledger.witness.witnesses import Witnesses as Witnesses
 
 _LATE = {
     "ConsistencyProof": "ledger.trust.tlog_proof",
-    "Evidence": "ledger.trust.equivocation",
+    "Equivocation": "ledger.trust.equivocation",
     "Finding": "ledger.trust.equivocation",
     "Judgement": "ledger.trust.equivocation",
     "KeptHead": "ledger.trust.kept",

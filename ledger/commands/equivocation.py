@@ -22,7 +22,7 @@ from ledger.trust import equivocation
 from ledger.trust.checkpoint import Checkpoint
 from ledger.trust.equivocation import (
     MAX_FILE_BYTES,
-    Evidence,
+    Equivocation,
     Finding,
     Judgement,
     Prefix,
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _gather(
     options: argparse.Namespace, trusted: Sequence[PublicKey], opened: ExitStack
-) -> Evidence:
+) -> Equivocation:
     """Both heads, and between different sizes what links them."""
     paths = (options.first, options.second)
     logs = [_opened(path, trusted, opened) for path in paths]
@@ -93,7 +93,7 @@ def _gather(
         )
     sides = [_side(path, log, keys) for path, log in zip(paths, logs, strict=True)]
     first, second = (side.head.note for side in sides)
-    return Evidence(keys, first, second, _prefix(sides, options.proof, keys))
+    return Equivocation(keys, first, second, _prefix(sides, options.proof, keys))
 
 
 def _opened(
@@ -149,7 +149,7 @@ def _given(data: bytes, small: Checkpoint, large: Checkpoint, keys: Sequence[Pub
     return Prefix(small.root, found.hashes)
 
 
-def _shown(found: Judgement, evidence: Evidence, *, trusted: bool, as_json: bool) -> str:
+def _shown(found: Judgement, evidence: Equivocation, *, trusted: bool, as_json: bool) -> str:
     keys = [str(key) for key in evidence.keys]
     if as_json:
         return document(

@@ -58,7 +58,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Equivocation:
     """Two notes, the keys that are said to have signed them, and what links their sizes."""
 
     keys: tuple[PublicKey, ...]
@@ -127,7 +127,7 @@ def judge(first: Checkpoint, second: Checkpoint, prefix: Prefix | None = None) -
     return _judge_linked(small, large, prefix)
 
 
-def read(data: bytes) -> Evidence:
+def read(data: bytes) -> Equivocation:
     """The evidence in a file; refuses every other form, judges nothing."""
     if len(data) > MAX_FILE_BYTES:
         raise ProofError(
@@ -142,7 +142,7 @@ def read(data: bytes) -> Evidence:
     keys = members["public_keys"]
     if not isinstance(keys, list) or len(keys) > _MAX_KEYS:
         raise ProofError("expected public_keys as a list, found something else")
-    return Evidence(
+    return Equivocation(
         tuple(PublicKey.parse(_text(key)) for key in keys),
         _text(members["first"]).encode(),
         _text(members["second"]).encode(),

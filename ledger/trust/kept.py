@@ -45,7 +45,7 @@ from ledger.errors import (
 )
 from ledger.trust import checkpoint
 from ledger.trust.checkpoint import Checkpoint
-from ledger.trust.equivocation import Evidence, Finding, Prefix, judge, signed
+from ledger.trust.equivocation import Equivocation, Finding, Prefix, judge, signed
 from ledger.trust.keys import PublicKey
 from ledger.trust.note import MAX_NOTE_BYTES
 
@@ -184,7 +184,7 @@ class KeptHead:
         self._require_same_log(kept, head)
         found = judge(kept, head, prefix)
         if found.finding is Finding.TWO_HEADS:
-            told = self._write_proof(Evidence(self._keys, kept.note, head.note, prefix))
+            told = self._write_proof(Equivocation(self._keys, kept.note, head.note, prefix))
             raise EquivocationError(max(kept.size - 1, 0), f"{found.reason}; {told}")
 
     def _refuse_other_chain(self, kept: Checkpoint, log: LogFacts) -> None:
@@ -197,7 +197,7 @@ class KeptHead:
                 "a false digest",
             )
 
-    def _write_proof(self, evidence: Evidence) -> str:
+    def _write_proof(self, evidence: Equivocation) -> str:
         """Put the proof beside the kept head, durable, named by its content; says where it is."""
         data = evidence.encode()
         name = f"{self.path.name}.equivocation-{sha256(data).hexdigest()[:16]}.json"

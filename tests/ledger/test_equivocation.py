@@ -24,7 +24,7 @@ from ledger.form.canonical import Digest
 from ledger.form.record import Head
 from ledger.trust import equivocation
 from ledger.trust.checkpoint import Checkpoint, sign
-from ledger.trust.equivocation import Evidence, Finding, Prefix, judge, signed
+from ledger.trust.equivocation import Equivocation, Finding, Prefix, judge, signed
 from ledger.trust.merkle import EMPTY_ROOT, collect, consistency_proof, leaf_hash, root
 from ledger.trust.note import Signature, parse
 
@@ -119,7 +119,7 @@ def test_who_signed() -> None:
 
 def test_the_file() -> None:
     for prefix in (None, link(5, 9)):
-        evidence = Evidence((SIGNER.public,), head(5, bytes(32)).note, head(9).note, prefix)
+        evidence = Equivocation((SIGNER.public,), head(5, bytes(32)).note, head(9).note, prefix)
         data = evidence.encode()
         assert equivocation.read(data) == evidence
         assert json.loads(data)["schema"] == "os2.ledger.equivocation/1"
@@ -150,7 +150,7 @@ def test_the_file() -> None:
     ],
 )
 def test_what_is_no_proof_file(change: Callable[[object], object]) -> None:
-    evidence = Evidence((SIGNER.public,), head(5, bytes(32)).note, head(9).note, link(5, 9))
+    evidence = Equivocation((SIGNER.public,), head(5, bytes(32)).note, head(9).note, link(5, 9))
     members = json.loads(evidence.encode())
     with pytest.raises(LedgerError):
         equivocation.read(json.dumps(change(members)).encode()).judge()
@@ -165,7 +165,7 @@ def test_other_bytes_are_refused(data: bytes) -> None:
 @given(st.data())
 def test_no_flip_makes_a_false_accusation(data: st.DataObject) -> None:
     """Flipping bits of an innocent file never turns it into a proof."""
-    whole = Evidence((SIGNER.public,), head(5).note, head(9).note, link(5, 9)).encode()
+    whole = Equivocation((SIGNER.public,), head(5).note, head(9).note, link(5, 9)).encode()
     spoiled = bytearray(whole)
     for _ in range(data.draw(st.integers(1, 3))):
         spoiled[data.draw(st.integers(0, len(whole) - 1))] ^= 1 << data.draw(st.integers(0, 7))
