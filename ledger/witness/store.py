@@ -11,7 +11,8 @@ folder, held for the comparison and the write only. The sequence, and what a cra
   write and fsync checkpoint.new     the old head stands; the next write starts afresh
   rename over checkpoint             old or new; the new one was told to nobody, but is a head
                                      that the log signed and that follows from the old one
-  fsync the folder and ``heads``     the new head stands; only now may it be answered
+  fsync the folder, and for a first head ``heads`` too
+                                     the new head stands; only now may it be answered
 
 A write that finds no room changes nothing and may be tried again. From the first sync on a failure
 is final for this instance: it answers nothing more, and its owner starts again.
@@ -94,7 +95,7 @@ class WitnessStore:
                 if self.latest(origin) != believed:
                     return False
                 written = _write(descriptor, data)
-                self._settle(written, descriptor)
+                self._settle(written, descriptor, first=believed is None)
         except OSError as problem:
             raise WitnessStoreError(
                 f"expected to keep a head of {origin!r} in {folder}, found: {problem.strerror}; "
@@ -111,13 +112,14 @@ class WitnessStore:
         with suppress(OSError), path.open("xb") as file:
             file.write(data)
 
-    def _settle(self, written: int, folder: int) -> None:
+    def _settle(self, written: int, folder: int, *, first: bool) -> None:
         """From the first sync on, a failure is final: nobody knows what the disk holds."""
         try:
             os.fsync(written)
             os.rename("checkpoint.new", "checkpoint", src_dir_fd=folder, dst_dir_fd=folder)
             os.fsync(folder)
-            sync_directory(self._heads)
+            if first:
+                sync_directory(self._heads)
         except OSError as problem:
             self._failed = f"expected a head to reach the disk, found: {problem.strerror}"
             raise
