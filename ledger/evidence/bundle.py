@@ -21,14 +21,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from ledger.errors import BundleError, LedgerError
+from ledger.errors import BundleError, DamagedError, LedgerError
+from ledger.evidence import lineage
 from ledger.evidence.archive import Archive, ArchiveWriter, open_archive
 from ledger.evidence.bundle_objects import PREFIX, BundleObjects, entry
+from ledger.evidence.lineage import Lineage
 from ledger.evidence.placing import placed
 from ledger.form.canonical import Digest, Json
-from ledger.form.record import CREATED, MAX_BODY_BYTES, Record, genesis, link, unsealed
+from ledger.form.record import CREATED, ENDORSED, MAX_BODY_BYTES, Record, genesis, link, unsealed
 from ledger.trust import checkpoint
 from ledger.trust.checkpoint import Checkpoint
+from ledger.trust.endorsement import KeyHistory, Pin, judge
+from ledger.trust.epochs import Epochs
 from ledger.trust.keys import PublicKey
 from ledger.trust.merkle import HASH_BYTES, InclusionProof, leaf_hash, verify_inclusion
 
@@ -39,7 +43,6 @@ SCHEMA: Final = "os2.evidence/2"
 SCHEMA_1: Final = "os2.evidence/1"
 NO_DIGEST: Final = Digest(bytes(HASH_BYTES))
 MAX_MANIFEST_BYTES: Final = 256 * 1024 * 1024
-MAX_PROOF_HASHES: Final = 64
 _SMALL: Final = 64 * 1024
 _FIELDS: Final = {
     SCHEMA: {"schema", "keys", "metadata", "records"},
@@ -58,6 +61,7 @@ class Bundle:
     trusted: bool
     metadata: Mapping[str, Json]
     schema: str
+    epochs: Epochs
 
     def __enter__(self) -> Self:
         """Use as a context manager."""
@@ -76,20 +80,24 @@ def write_bundle(
     metadata: Mapping[str, Json] | None = None,
 ) -> None:
     """Write records ``seqs`` with proofs and ``objects`` to ``path``, whole or not at all."""
-    signed, key = ledger.checkpoint, ledger.public_key
-    if signed is None or key is None:
-        raise BundleError("expected a signed ledger, found one without checkpoint")
+    signed, keys = ledger.checkpoint, Lineage(ledger)
+    assert signed is not None
     chosen = sorted(set(seqs))
     proofs = ledger.prove_all(chosen)
     rows = [{"seq": seq, "proof": [part.hex() for part in proofs[seq].hashes]} for seq in chosen]
-    keys = [{"first": 0, "public_key": str(key)}]
     manifest = _manifest(
-        {"schema": SCHEMA, "keys": keys, "metadata": dict(metadata or {}), "records": rows}
+        {
+            "schema": SCHEMA,
+            "keys": keys.rows,
+            "metadata": dict(metadata or {}),
+            "records": rows,
+        }
     )
     with placed(path) as file:
         writer = ArchiveWriter(file)
         writer.add("manifest.json", manifest)
         writer.add("checkpoint", signed.note)
+        keys.write(writer)
         for record in _read(ledger, chosen):
             writer.add(_record_entry(record.seq), record.body)
         for name in sorted(set(objects)):
@@ -98,8 +106,12 @@ def write_bundle(
         writer.finish()
 
 
-def read_bundle(path: Path, public_key: PublicKey | None = None) -> Bundle:
-    """Open and verify a bundle; without a key, by the key inside, and ``trusted`` is False."""
+def read_bundle(path: Path, public_key: Pin | None = None) -> Bundle:
+    """Open and verify a bundle; without a key, by the keys inside, and ``trusted`` is False.
+
+    ``public_key`` may be that of any epoch, a table of epochs, or the root's, provided that the
+    records in the bundle include its endorsement of all epochs.
+    """
     try:
         archive = open_archive(path, _is_streamed)
     except OSError as problem:
@@ -116,23 +128,26 @@ def read_bundle(path: Path, public_key: PublicKey | None = None) -> Bundle:
         raise BundleError(f"expected a whole bundle at {path}, found: {problem}") from problem
 
 
-def _verified(archive: Archive, public_key: PublicKey | None) -> Bundle:
+def _verified(archive: Archive, pin: Pin | None) -> Bundle:
     manifest = _parsed(archive.read("manifest.json", MAX_MANIFEST_BYTES))
     schema = str(manifest["schema"])
     head = ["manifest.json", "checkpoint"]
     if schema == SCHEMA_1:
         head.append("public_key")
-        claimed = _text_key(archive.read("public_key", _SMALL))
+        epochs = Epochs.begun(_text_key(archive.read("public_key", _SMALL)))
     else:
-        claimed = _only_key(manifest["keys"])
-    if public_key is not None and claimed != public_key:
-        raise BundleError(f"expected evidence of key {public_key}, found evidence of {claimed}")
-    signed = checkpoint.verified(archive.read("checkpoint", _SMALL), claimed)
+        epochs = lineage.read(archive, manifest["keys"])
+        head += [name for number in range(1, len(epochs)) for name in lineage.entries(number)]
+    signed = checkpoint.confirmed(archive.read("checkpoint", _SMALL), epochs)
+    if epochs.at(signed.size) != epochs.current:
+        raise BundleError(f"expected a head of the newest key, {epochs.current.key}, found another")
     rows, metadata = manifest["records"], manifest["metadata"]
     if not isinstance(rows, list) or not isinstance(metadata, dict):
         raise BundleError("expected metadata as object and records as array in manifest.json")
     records = tuple(_records(archive, rows, signed))
-    _check_history(records, signed, claimed)
+    _check_history(records, signed, epochs.rows[0].key)
+    if pin is not None:
+        _require_vouched(pin, _keys_shown(epochs, records), signed.size)
     objects = BundleObjects(archive)
     expected = head + [_record_entry(record.seq) for record in records]
     expected += [entry(name) for name in sorted(objects.names())]
@@ -140,7 +155,8 @@ def _verified(archive: Archive, public_key: PublicKey | None) -> Bundle:
         raise BundleError("expected the entries of the manifest in their order, found others")
     for name in objects.names():
         objects.check(name)
-    return Bundle(records, objects, signed, claimed, public_key is not None, metadata, schema)
+    signer = epochs.current.key
+    return Bundle(records, objects, signed, signer, pin is not None, metadata, schema, epochs)
 
 
 def _manifest(value: dict[str, object]) -> bytes:
@@ -169,15 +185,24 @@ def _text_key(data: bytes) -> PublicKey:
     return key
 
 
-def _only_key(keys: object) -> PublicKey:
-    match keys:
-        case [{"first": 0, "public_key": str(text), **rest}] if not rest:
-            key = PublicKey.parse(text)
-            if str(key) == text:
-                return key
-            raise BundleError("expected a public key as it is written, found another spelling")
-        case _:
-            raise BundleError("expected the keys of the log in manifest.json, found another form")
+def _require_vouched(pin: Pin, history: KeyHistory, size: int) -> None:
+    try:
+        judge(pin, history, size)
+    except DamagedError as problem:
+        raise BundleError(f"expected evidence of the key you gave: {problem.reason}") from problem
+
+
+def _keys_shown(epochs: Epochs, records: tuple[Record, ...]) -> KeyHistory:
+    """What the bundle shows of the log's keys: their table, a root, and endorsements."""
+    root, notes = None, list[tuple[int, bytes]]()
+    for record in records:
+        named = record.attributes.get("root_key")
+        if record.seq == 0 and isinstance(named, str):
+            root = PublicKey.parse(named)
+        note = record.attributes.get("note")
+        if record.kind == ENDORSED and isinstance(note, str):
+            notes.append((record.seq, note.encode()))
+    return KeyHistory(epochs, root, tuple(notes))
 
 
 def _records(archive: Archive, rows: list[object], signed: Checkpoint) -> Iterator[Record]:
@@ -218,20 +243,10 @@ def _check_history(records: tuple[Record, ...], signed: Checkpoint, key: PublicK
 def _row(row: object, size: int) -> tuple[int, InclusionProof]:
     if not isinstance(row, dict) or row.keys() != {"seq", "proof"}:
         raise BundleError("expected seq and proof for each record in manifest.json")
-    seq, proof = row["seq"], row["proof"]
+    seq = row["seq"]
     if type(seq) is not int or not 0 <= seq < size:
         raise BundleError(f"expected a record below {size}, found {seq!r}")
-    if not isinstance(proof, list) or len(proof) > MAX_PROOF_HASHES:
-        raise BundleError(f"expected a proof of at most {MAX_PROOF_HASHES} hashes for record {seq}")
-    return seq, InclusionProof(seq, size, tuple(_hash(value) for value in proof))
-
-
-def _hash(value: object) -> bytes:
-    if isinstance(value, str):
-        data = bytes.fromhex(value)
-        if len(data) == HASH_BYTES and data.hex() == value:
-            return data
-    raise BundleError(f"expected a hash in small hex, found {str(value)[:80]!r}")
+    return seq, lineage.proof_of(row["proof"], seq, size)
 
 
 def _read(ledger: "TokenSignatureLedger", seqs: list[int]) -> Iterator[Record]:

@@ -13,9 +13,7 @@ manifest is the exporter's word; no signature covers it.
 Exit codes: 0 holds, 1 broken, 2 usage, 4 unreadable.
 """
 
-# One file for strangers: numbers of formats stand where they are used, and nothing is imported
-# that they would have to look up.
-# ruff: noqa: ANN401, PLR2004, PTH123
+# ruff: noqa: ANN401, PLR2004, PTH123 - one file for strangers: numbers stand where they are used
 
 from __future__ import annotations
 
@@ -39,10 +37,8 @@ except ImportError as problem:
     sys.stderr.write(f"{problem}; do: pip install cryptography blake3\n")
     raise SystemExit(2) from None
 
-MAX_BODY = 64 * 1024  # a record's body is shorter
-MAX_NOTE, MAX_SIGNATURES = 64 * 1024, 100
+MAX_BODY, MAX_NOTE = 64 * 1024, 64 * 1024  # a record's body is shorter than that
 MAX_DEPTH = 33  # the record's array, and 32 containers within its attributes
-MAX_PROOF = 64
 CHUNK = 1024 * 1024
 CHAIN = "os2shell ledger v1 2026 chain of origin"
 
@@ -58,8 +54,6 @@ def need(condition: object, complaint: str) -> None:
 
 
 # --- Merkle proofs (RFC 6962, with SHA-256) ---------------------------------------------------
-
-
 def node(left: bytes, right: bytes) -> bytes:
     """The hash of an inner node."""
     return sha256(b"\x01" + left + right).digest()
@@ -68,7 +62,7 @@ def node(left: bytes, right: bytes) -> bytes:
 def require_inclusion(index: int, size: int, body: bytes, proof: Any, root: bytes) -> None:
     """RFC 9162, 2.1.3.2: ``proof`` must lead from leaf ``index`` of ``size`` to ``root``."""
     need(type(index) is int and 0 <= index < size, f"record {index!r} is not one of {size}")
-    need(type(proof) is list and len(proof) <= MAX_PROOF, f"record {index}: a malformed proof")
+    need(type(proof) is list and len(proof) <= 64, f"record {index}: a malformed proof")
     value, last = sha256(b"\x00" + body).digest(), size - 1
     for text in proof:
         need(type(text) is str and re.fullmatch("[0-9a-f]{64}", text), "a malformed hash")
@@ -152,17 +146,8 @@ class Values:
         return found
 
 
-class Record(NamedTuple):
-    """What this check needs of a record."""
-
-    seq: int
-    hlc: int
-    kind: str
-    attributes: dict[str, Any]
-
-
-def record_of(body: bytes) -> Record:
-    """The record in ``body``, refused unless it is canonical and its fields are of their types."""
+def record_of(body: bytes) -> tuple[int, int, str, dict[str, Any]]:
+    """Seq, time, kind and attributes of a record, refused unless it is canonical and complete."""
     need(0 < len(body) < MAX_BODY, "a record's body is empty or too long")
     values = Values(body)
     fields = values.value()
@@ -175,11 +160,10 @@ def record_of(body: bytes) -> Record:
     need(type(attributes) is dict, "the attributes of a record are no map")
     for value in (payload, commitment):
         need(value is None or (type(value) is bytes and len(value) == 32), "a digest is wrong")
-    return Record(seq, hlc, texts[-1], attributes)
+    return seq, hlc, texts[-1], attributes
 
 
 # --- keys, signed notes, checkpoints ----------------------------------------------------------
-
 FIELD = 2**255 - 19
 ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
 LOW_ORDER = {0, 1, FIELD - 1, ORDER_8, FIELD - ORDER_8}
@@ -218,12 +202,10 @@ class Key(NamedTuple):
         need(short.hex() == parts[1], "the hash in a key is wrong")
         return cls(text, parts[0], short, data[1:])
 
-    def require_signed(self, signature: bytes, message: bytes) -> None:
-        """Refuse unless this key signed ``message``."""
-        try:
-            Ed25519PublicKey.from_public_bytes(self.point).verify(signature, message)
-        except InvalidSignature:
-            raise BrokenError(f"a signature by {self.text} does not verify") from None
+    @property
+    def genesis(self) -> bytes:
+        """The chain digest before record 0 of the log that is called like this key."""
+        return blake3(self.name.encode(), derive_key_context=CHAIN).digest()
 
 
 class Checkpoint(NamedTuple):
@@ -236,15 +218,15 @@ class Checkpoint(NamedTuple):
     more: dict[str, str]
 
 
-def checkpoint_of(note: bytes, key: Key) -> Checkpoint:
-    """The checkpoint in ``note`` (C2SP signed-note), signed once by ``key`` for its own log."""
+def checkpoint_of(note: bytes, key: Key, statement: str | None) -> Checkpoint:
+    """The checkpoint in ``note`` (C2SP signed-note); ``statement`` is what it says of the keys."""
     need(len(note) <= MAX_NOTE, "a note is too long")
     whole = note.decode("utf-8")
     need(not any(c < " " and c != "\n" for c in whole), "a note has control characters")
     text, gap, tail = whole.rpartition("\n\n")
     need(gap and tail.endswith("\n"), "a note lacks its signature lines")
     lines, mine = tail[:-1].split("\n"), []
-    need(len(lines) <= MAX_SIGNATURES, "a note has too many signatures")
+    need(len(lines) <= 100, "a note has too many signatures")
     for line in lines:
         need(line.count(" ") == 2 and line.startswith("\u2014 "), "a malformed signature line")
         _, name, encoded = line.split(" ")
@@ -253,8 +235,13 @@ def checkpoint_of(note: bytes, key: Key) -> Checkpoint:
         if (name, data[:4]) == (key.name, key.short):
             mine.append(data[4:])
     need(len(mine) == 1, f"expected one signature by {key.text}, found {len(mine)}")
-    key.require_signed(mine[0], f"{text}\n".encode())
-    return head_of(text.split("\n"), key)
+    try:
+        Ed25519PublicKey.from_public_bytes(key.point).verify(mine[0], f"{text}\n".encode())
+    except InvalidSignature:
+        raise BrokenError(f"a signature by {key.text} does not verify") from None
+    head = head_of(text.split("\n"), key)
+    need(head.more.get("epochs") == statement, "a checkpoint says something else of the keys")
+    return head
 
 
 def head_of(lines: list[str], key: Key) -> Checkpoint:
@@ -275,19 +262,8 @@ def head_of(lines: list[str], key: Key) -> Checkpoint:
 
 
 # --- the file (a stored zip with one layout) --------------------------------------------------
-
 LARGE = 2**31 - 1  # beyond it a zip64 field is used
 FULL = 2**32 - 1  # what stands in the plain field then
-
-
-class Entry(NamedTuple):
-    """One file in the zip: its content has ``size`` bytes from ``offset`` on."""
-
-    name: str
-    start: int
-    offset: int
-    size: int
-    crc: int
 
 
 def wide(*numbers: int) -> bytes:
@@ -296,19 +272,19 @@ def wide(*numbers: int) -> bytes:
 
 
 class Zip:
-    """A zip of which every byte follows from names, contents and their order."""
+    """A stored zip; ``entries`` has where header and content begin, the size, and the CRC-32."""
 
     def __init__(self, file: BinaryIO) -> None:
         """Walk the headers, then compare the directory with what it must be."""
         self.file = file
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, tuple[int, int, int, int]] = {}
         end, at = os.fstat(file.fileno()).st_size, 0
         while self.bytes_at(at, 4) == b"PK\x03\x04":
-            entry = self.entry_at(at)
-            need(entry.name not in self.entries, f"entry {entry.name} is there twice")
-            self.entries[entry.name] = entry
-            at = entry.offset + entry.size
-            need(at <= end, f"entry {entry.name} is cut off")
+            name, entry = self.entry_at(at)
+            need(name not in self.entries, f"entry {name} is there twice")
+            self.entries[name] = entry
+            at = entry[1] + entry[2]
+            need(at <= end, f"entry {name} is cut off")
         for part in self.directory(at):
             need(self.bytes_at(at, len(part)) == part, "the zip directory was altered")
             at += len(part)
@@ -318,7 +294,7 @@ class Zip:
         """Bytes of the file."""
         return os.pread(self.file.fileno(), length, offset)
 
-    def entry_at(self, at: int) -> Entry:
+    def entry_at(self, at: int) -> tuple[str, tuple[int, int, int, int]]:
         """The entry whose header begins at ``at``; objects state their size in a zip64 field."""
         fields = struct.unpack("<4s5H3I2H", self.bytes_at(at, 30).ljust(30, b"\0"))
         crc, size, length = fields[6], fields[8], fields[9]
@@ -331,12 +307,12 @@ class Zip:
         fixed = (version, 0, 0, 0, 33, crc, stated, stated, length, len(extra))
         header = struct.pack("<4s5H3I2H", b"PK\x03\x04", *fixed) + raw + extra
         need(self.bytes_at(at, len(header)) == header, f"the zip header of {raw!r} was altered")
-        return Entry(raw.decode(), at, at + len(header), size, crc)
+        return raw.decode(), (at, at + len(header), size, crc)
 
     def directory(self, offset: int) -> Iterator[bytes]:
         """What must stand behind the entries, at ``offset``."""
         length, total = 0, len(self.entries)
-        for name, start, _, size, crc in self.entries.values():
+        for name, (start, _, size, crc) in self.entries.items():
             large = [size, size] * (size > LARGE) + [start] * (start > LARGE)
             extra = wide(*large) if large else b""
             version = 45 if large or name.startswith("objects/") else 20
@@ -357,12 +333,12 @@ class Zip:
     def parts(self, name: str) -> Iterator[bytes]:
         """The content of an entry, refused at its end unless it has its CRC-32."""
         need(name in self.entries, f"entry {name} is missing")
-        entry, crc = self.entries[name], 0
-        for at in range(0, entry.size, CHUNK):
-            part = self.bytes_at(entry.offset + at, min(CHUNK, entry.size - at))
+        (_, offset, size, expected), crc = self.entries[name], 0
+        for at in range(0, size, CHUNK):
+            part = self.bytes_at(offset + at, min(CHUNK, size - at))
             crc = zlib.crc32(part, crc)
             yield part
-        need(crc == entry.crc, f"entry {name} does not have its CRC-32")
+        need(crc == expected, f"entry {name} does not have its CRC-32")
 
     def read(self, name: str) -> bytes:
         """The whole content of an entry."""
@@ -370,8 +346,6 @@ class Zip:
 
 
 # --- the evidence -----------------------------------------------------------------------------
-
-
 def manifest_of(archive: Zip) -> dict[str, Any]:
     """The manifest, in its only spelling."""
     data = archive.read("manifest.json")
@@ -388,38 +362,67 @@ def manifest_of(archive: Zip) -> dict[str, Any]:
     return manifest
 
 
+def keys_of(archive: Zip, manifest: dict[str, Any]) -> tuple[list[Key], int, str | None, list[str]]:
+    """The keys, each named under the one before; where the newest begins; what heads say of them.
+
+    At last the names of the entries that stand before the records.
+    """
+    entries, rows = ["manifest.json", "checkpoint"], manifest.get("keys")
+    if rows is None:  # schema 1 had one key, in a file of its own
+        entries.append("public_key")
+        rows = [{"first": 0, "public_key": archive.read("public_key").decode("utf-8")[:-1]}]
+        need(archive.read("public_key").endswith(b"\n"), "the public key is no line")
+    keys: list[Key] = []
+    first, statement = 0, None
+    for number, row in enumerate(rows):
+        key, begin = Key.parse(row["public_key"]), row["first"]
+        need(type(begin) is int and set(row) - {"proof"} == {"first", "public_key"}, "a wrong row")
+        if number == 0:
+            need("proof" not in row and begin == 0, "a wrong row for the first key")
+            table = chain = key.genesis
+        else:
+            entries += [f"keys/{number}.checkpoint", f"keys/{number}.body"]
+            head = checkpoint_of(archive.read(entries[-2]), keys[-1], statement)
+            body, chain = archive.read(entries[-1]), head.chain
+            need(first < begin == head.size, f"the checkpoint before key {number} is another")
+            require_inclusion(begin - 1, begin, body, row["proof"], head.root)
+            seq, _, kind, named = record_of(body)
+            need((seq, kind) == (begin - 1, "ledger.rotated"), "a rotation is another record")
+            need(named == {"epoch": number, "public_key": key.text}, "a rotation names another key")
+            need(type(named["epoch"]) is int and key.name == keys[0].name, "a wrong rotation")
+            need(key.point not in [old.point for old in keys], "a retired key returns")
+        line = f"epoch {number} {begin} {key.text} {base64.b64encode(chain).decode()}\n"
+        table, first = blake3(line.encode(), key=table).digest(), begin
+        statement = f"{number + 1} {base64.b64encode(table).decode()}" if number else None
+        keys.append(key)
+    need(keys, "no key is named")
+    return keys, first, statement, entries
+
+
 def check(file: BinaryIO, pinned: Key | None) -> dict[str, Any]:
     """Check a bundle; returns what was found."""
     archive = Zip(file)
     manifest = manifest_of(archive)
-    expected = ["manifest.json", "checkpoint"]
-    if manifest["schema"] == "os2.evidence/1":
-        expected.append("public_key")
-        line = archive.read("public_key").decode("utf-8")
-        need(line.endswith("\n"), "the public key is no line")
-        keys = [Key.parse(line[:-1])]
-    else:
-        keys = [Key.parse(row["public_key"]) for row in manifest["keys"]]
-        own = [{"first": 0, "public_key": key.text} for key in keys]
-        need(len(keys) == 1 and manifest["keys"] == own, "a malformed row of keys")
+    keys, begin, statement, expected = keys_of(archive, manifest)
     need(pinned is None or pinned in keys, "the evidence is not of the key you gave")
-    head = checkpoint_of(archive.read("checkpoint"), keys[-1])
+    head = checkpoint_of(archive.read("checkpoint"), keys[-1], statement)
+    need(head.size > begin, "the newest key has signed nothing yet")
     seqs: list[int] = []
-    hlc, chain = 0, blake3(keys[0].name.encode(), derive_key_context=CHAIN).digest()
+    hlc, chain = 0, keys[0].genesis
     for row in manifest["records"]:
         need(type(row) is dict and set(row) == {"seq", "proof"}, "a malformed row of records")
         seq, entry = row["seq"], f"records/{row['seq']}.body"
         body = archive.read(entry)
         require_inclusion(seq, head.size, body, row["proof"], head.root)
-        record = record_of(body)
-        need(record.seq == seq, f"record {record.seq} stands as record {seq}")
+        own, time, kind, attributes = record_of(body)
+        need(own == seq, f"record {own} stands as record {seq}")
         need(not seqs or seq > seqs[-1], f"record {seq} is out of order")
-        need(hlc < record.hlc <= head.hlc, f"the time of record {seq} does not fit")
+        need(hlc < time <= head.hlc, f"the time of record {seq} does not fit")
         if seq == 0:
-            named = (record.attributes.get("origin"), record.attributes.get("public_key"))
-            need(record.kind == "ledger.created", "record 0 does not begin a ledger")
+            named = (attributes.get("origin"), attributes.get("public_key"))
+            need(kind == "ledger.created", "record 0 does not begin a ledger")
             need(named == (keys[0].name, keys[0].text), "record 0 names another key")
-        hlc, chain = record.hlc, blake3(body, key=chain).digest()
+        hlc, chain = time, blake3(body, key=chain).digest()
         seqs.append(seq)
         expected.append(entry)
     complete = seqs == list(range(head.size))
@@ -446,8 +449,6 @@ def check(file: BinaryIO, pinned: Key | None) -> dict[str, Any]:
 
 
 # --- the command ------------------------------------------------------------------------------
-
-
 def given_key(text: str) -> Key:
     """The key from the command line: its text, or the name of a file that holds it."""
     if text.count("+") < 2:
@@ -473,8 +474,7 @@ def shown(report: dict[str, Any]) -> str:
     lines = {name: value for name, value in report.items() if name != "schema"}
     if report["status"] == "ok":
         lines["records"] = f"{len(report['records'])} of {report['size']}, each under the root"
-        if not report["trusted"]:
-            lines["trusted"] = "no: the file names this key itself; pass one with --pubkey"
+        lines["trusted"] = "by the key you gave" if report["trusted"] else "no: pass --pubkey"
     text = "".join(f"{name:9} {value}\n" for name, value in lines.items())
     return "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text)
 

@@ -3,8 +3,9 @@
 import io
 import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,16 +14,21 @@ from hypothesis import strategies as st
 from ledger import (
     BundleError,
     Digest,
+    Entry,
+    KeyFile,
     LedgerError,
     MemoryStore,
     ObjectMissing,
+    PublicKey,
     Signer,
     TokenSignatureLedger,
     digest,
     read_bundle,
     write_bundle,
 )
+from ledger.evidence import verify_os2
 from ledger.evidence.archive import ArchiveWriter, open_archive
+from ledger.trust.endorsement import endorse
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "session-v1.os2z"
 PAYLOAD = b"the payload of record 3"
@@ -236,3 +242,121 @@ def test_compressed_and_repeated_entries_are_refused(bundle: Path) -> None:
     with pytest.raises(BundleError, match="twice"):
         read_bundle(bundle)
     assert json.loads(entries["manifest.json"])["schema"] == "os2.evidence/2"
+
+
+@pytest.fixture
+def rotated(tmp_path: Path, clock: Callable[[], int]) -> tuple[Path, list[PublicKey]]:
+    """A closed ledger whose key was rotated twice, and its keys."""
+    key = KeyFile.create(tmp_path / "keys" / "log", "test.example/log")
+    keys = [key.public]
+    with TokenSignatureLedger.open(tmp_path / "turned", key, clock=clock, node="n") as ledger:
+        ledger.append(Entry("a", {}), Entry("b", {}))
+        for number in range(2):
+            ledger.rotate()
+            ledger.append(Entry("c", {"n": number}))
+            assert ledger.public_key is not None
+            keys.append(ledger.public_key)
+    return tmp_path / "turned", keys
+
+
+def test_evidence_of_any_epoch_s_key(rotated: tuple[Path, list[PublicKey]], tmp_path: Path) -> None:
+    """Whoever knows one key of the log, the first or the newest, can trust its evidence."""
+    folder, keys = rotated
+    path = tmp_path / "x.os2z"
+    with TokenSignatureLedger.read_only(folder) as ledger:
+        records = list(ledger.read())
+        write_bundle(path, ledger, [1, len(records) - 1])
+    for key in keys:
+        with read_bundle(path, key) as found:
+            assert found.trusted
+            assert found.signer == keys[-1]
+            assert [row.key for row in found.epochs] == keys
+            assert [record.seq for record in found.records] == [1, len(records) - 1]
+        theirs = verify_os2.Key.parse(str(key))
+        assert verify_os2.verdict(str(path), theirs)[0] == 0
+    other = Signer("test.example/log", bytes(32)).public
+    with pytest.raises(BundleError):
+        read_bundle(path, other)
+    assert verify_os2.verdict(str(path), verify_os2.Key.parse(str(other)))[0] == 1
+
+
+def test_every_byte_of_a_lineage_counts(
+    rotated: tuple[Path, list[PublicKey]], tmp_path: Path
+) -> None:
+    path = tmp_path / "x.os2z"
+    with TokenSignatureLedger.read_only(rotated[0]) as ledger:
+        write_bundle(path, ledger, [1])
+    entries = entries_of(path)
+    assert [name for name in entries if name.startswith("keys/")] == [
+        "keys/1.checkpoint",
+        "keys/1.body",
+        "keys/2.checkpoint",
+        "keys/2.body",
+    ]
+    for name, content in entries.items():
+        if name.startswith("keys/") or name == "manifest.json":
+            for at in range(0, len(content), 7):
+                other = content[:at] + bytes([content[at] ^ 1 << at % 7]) + content[at + 1 :]
+                lay_out(path, {**entries, name: other}.items())
+                with pytest.raises(LedgerError):
+                    read_bundle(path).objects.close()
+                assert verify_os2.verdict(str(path), None)[0] == 1, (name, at)
+
+
+def swap_keys(manifest: Any) -> None:
+    manifest["keys"][1:] = manifest["keys"][:0:-1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        swap_keys,
+        lambda m: m["keys"].pop(),
+        lambda m: m["keys"].pop(0),
+        lambda m: m["keys"].append(m["keys"][-1]),
+        lambda m: m["keys"][1].update(first=True),
+        lambda m: m["keys"][1].update(first=m["keys"][1]["first"] + 1),
+        lambda m: m["keys"][1].update(proof=[]),
+        lambda m: m["keys"][1].update(proof="x"),
+        lambda m: m["keys"][1].update(more=1),
+        lambda m: m["keys"][1].pop("proof"),
+        lambda m: m["keys"][1].update(public_key=m["keys"][2]["public_key"]),
+        lambda m: m["keys"][0].update(proof=[]),
+        lambda m: m["keys"][0].update(first=False),
+    ],
+)
+def test_other_lineages_are_refused(
+    change: Callable[[Any], None], rotated: tuple[Path, list[PublicKey]], tmp_path: Path
+) -> None:
+    path = tmp_path / "x.os2z"
+    with TokenSignatureLedger.read_only(rotated[0]) as ledger:
+        write_bundle(path, ledger, [1])
+    entries = entries_of(path)
+    manifest = json.loads(entries["manifest.json"])
+    change(manifest)
+    entries["manifest.json"] = json.dumps(manifest, sort_keys=True, indent=1).encode()
+    lay_out(path, entries.items())
+    with pytest.raises(LedgerError):
+        read_bundle(path)
+    assert verify_os2.verdict(str(path), None)[0] == 1
+
+
+def test_evidence_by_the_root(tmp_path: Path, clock: Callable[[], int]) -> None:
+    """A root's key is enough when the bundle holds its endorsement of every epoch."""
+    root = Signer("root.example", bytes(range(2, 34)))
+    key = KeyFile.create(tmp_path / "keys" / "log", "test.example/log")
+    path = tmp_path / "x.os2z"
+    with TokenSignatureLedger.open(
+        tmp_path / "turned", key, clock=clock, node="n", root=root.public
+    ) as ledger:
+        ledger.rotate()
+        ledger.append(Entry("a", {}))
+        assert ledger.keys is not None
+        ledger.endorse(endorse(root, ledger.keys.epochs).note)
+        size = ledger.head.size
+        write_bundle(path, ledger, range(size))
+        with read_bundle(path, root.public) as found:
+            assert found.trusted
+        write_bundle(path, ledger, range(size - 1))
+        with pytest.raises(BundleError, match="not endorsed"):
+            read_bundle(path, root.public)
