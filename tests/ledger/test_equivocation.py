@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import (
@@ -65,6 +65,7 @@ def test_a_log_without_chain_digests() -> None:
     assert judge(plain, replace(plain, root=bytes(32))).finding is Finding.TWO_HEADS
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(st.integers(1, 40), st.integers(1, 40))
 def test_two_sizes(one: int, two: int) -> None:
     small, large = sorted((one, two))
@@ -156,12 +157,14 @@ def test_what_is_no_proof_file(change: Callable[[object], object]) -> None:
         equivocation.read(json.dumps(change(members)).encode()).judge()
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_other_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(ProofError):
         equivocation.read(data)
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(st.data())
 def test_no_flip_makes_a_false_accusation(data: st.DataObject) -> None:
     """Flipping bits of an innocent file never turns it into a proof."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import (
@@ -240,6 +240,7 @@ def test_every_flipped_bit_of_a_proof_is_refused(small: Path) -> None:
                 read_record_proof(spoiled).verify([SIGNER.public])
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(st.binary(max_size=300))
 def test_other_bytes(data: bytes) -> None:
     for read in (read_record_proof, read_consistency_proof):

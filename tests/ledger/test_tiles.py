@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import (
@@ -115,6 +115,7 @@ def test_what_names_no_tile(path: str) -> None:
         parse(path)
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(st.integers(-1, 63), st.integers(0, 2**62), st.integers(1, WIDTH))
 def test_names_go_both_ways(level: int, number: int, width: int) -> None:
     at = TileAt(level, number, width)
@@ -133,6 +134,7 @@ def test_the_tiles_of_the_specification_s_example() -> None:
     assert list(tiles_of(0)) == []
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(st.lists(st.binary(max_size=300), max_size=WIDTH))
 def test_bundles(entries: list[bytes]) -> None:
     data = bundle(entries)
@@ -160,6 +162,7 @@ def test_growth_gives_every_tile_and_the_root(size: int, roots: dict[int, bytes]
             assert data[32 * place : 32 * (place + 1)] == root(part)
 
 
+@settings(database=None)  # a checkout may be read-only
 @given(st.lists(st.integers(1, 900), min_size=1, max_size=6))
 def test_growth_in_steps_is_growth_at_once(steps: list[int]) -> None:
     grown = Growth()
