@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from ledger import (
     DurabilityError,
@@ -27,6 +29,7 @@ from ledger import (
     ObjectDamaged,
     Record,
     SealedDamaged,
+    ShreddedError,
     SubjectKeyMissing,
     SubjectRefused,
     Subjects,
@@ -391,6 +394,69 @@ def test_without_locks_the_link_still_decides(tmp_path: Path) -> None:
     late = keys._create(path, SubjectKey("origin", "Ada", bytes(32)))
     assert late.secret == first.secret
     assert not list((tmp_path / "keys").glob(".new-*"))
+
+
+NAMES = st.sampled_from(["Ada", "Bob", "Zo\u00eb"])
+
+
+class Keeping(RuleBasedStateMachine):
+    """Whatever is sealed and shredded in whatever order, what opens is what should."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = TemporaryDirectory()
+        self.ledger = TokenSignatureLedger(MemoryStore(), clock=lambda: 0, node="n", origin="a.b")
+        self.subjects = Subjects(Path(self.folder.name, "keys"))
+        self.sealed: list[tuple[Record, str, bytes]] = []
+        self.shredded: dict[int, int] = {}
+
+    @rule(name=NAMES, content=st.binary(max_size=40))
+    def append(self, name: str, content: bytes) -> None:
+        record = self.subjects.append(self.ledger, name, content, Entry("k", {}))
+        self.sealed.append((record, name, content))
+
+    @rule(name=NAMES)
+    def shred(self, name: str) -> None:
+        open_ones = [r.seq for r, n, _ in self.sealed if n == name and r.seq not in self.shredded]
+        assert self.subjects.count(self.ledger, name) == (len(open_ones) or None)
+        done = self.subjects.shred(self.ledger, name, "asked to")
+        assert done.records == len(open_ones)
+        for seq in open_ones:
+            assert done.record is not None
+            self.shredded[seq] = done.record.seq
+
+    @rule()
+    def settle(self) -> None:
+        assert self.subjects.settle(self.ledger) == ()
+
+    @invariant()
+    def what_opens_is_what_should(self) -> None:
+        for record, _, content in self.sealed:
+            if record.seq in self.shredded:
+                with pytest.raises(ShreddedError) as told:
+                    self.subjects.open(self.ledger, record)
+                assert told.value.seq == self.shredded[record.seq]
+            else:
+                assert self.subjects.open(self.ledger, record) == content
+        living = {name for record, name, _ in self.sealed if record.seq not in self.shredded}
+        assert {subject.name for subject in self.subjects.known()} == living
+
+    def teardown(self) -> None:
+        self.folder.cleanup()
+
+
+TestKeeping = Keeping.TestCase
+TestKeeping.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.binary(max_size=400), fitting=st.booleans())
+def test_whatever_else_lies_there_is_refused(data: bytes, *, fitting: bool) -> None:
+    if fitting:
+        keys = sealed.content_keys(KEY, SALT)
+        data = HEADER.pack(sealed.MAGIC, sealed.FORMAT, SALT, keys.check) + data
+    with pytest.raises(SealedDamaged):
+        unseal(data, bytes(32))
 
 
 def load(name: str) -> Any:
