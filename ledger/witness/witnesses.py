@@ -6,9 +6,12 @@ met any more, or the deadline passes, ``QuorumError`` says how many confirmed an
 not; nothing is returned then.
 
 State: for each witness the size it is known to have confirmed, so that the next question begins
-right (a wrong guess costs one more round, never safety), and an open connection. Threads wait for
-sockets and do nothing else: proofs are computed and answers judged by the caller's thread, so that
-a ledger that holds its own lock can be asked for proofs.
+right (a wrong guess costs one more round, never safety), an open connection, and the question it
+still owes an answer to. One that is slower than the policy needs is left to finish: the next
+``confirm`` hears its late answer first and then asks it again. Those that answer nothing are
+cut when they are waited for in vain. Threads wait for sockets and do nothing else: proofs are
+computed and answers judged by the caller's thread, so that a ledger that holds its own lock can
+be asked for proofs.
 """
 
 from collections.abc import Callable
@@ -29,16 +32,17 @@ from ledger.witness.policy import Policy, Witness, confirmations
 DEADLINE_SECONDS: Final = 5.0
 GRACE_SECONDS: Final = 0.05
 Consistency: TypeAlias = Callable[[int, int], tuple[bytes, ...]]
-_Heard: TypeAlias = tuple[Witness, Answer | WitnessError]
+_Heard: TypeAlias = tuple[Witness, Conversation, Answer | WitnessError]
 
 
 @dataclass(slots=True)
 class _Round:
     """One checkpoint being confirmed."""
 
-    talks: dict[Witness, Conversation]
+    note: Note
+    consistency: Consistency
     until: float
-    heard: "SimpleQueue[_Heard]" = field(default_factory=SimpleQueue)
+    talks: dict[Witness, Conversation] = field(default_factory=dict)
     waiting: set[Witness] = field(default_factory=set)
     confirmed: dict[Witness, tuple[Signature, ...]] = field(default_factory=dict)
     reasons: dict[Witness, str] = field(default_factory=dict)
@@ -59,6 +63,8 @@ class Witnesses:
         self._deadline_s = deadline_s
         self._grace_s = grace_s
         self._known: dict[Witness, int] = {}
+        self._owing: dict[Witness, Conversation] = {}
+        self._heard: SimpleQueue[_Heard] = SimpleQueue()
         self._lines = {each: Line(each.url) for each in policy.everyone() if each.url}
         self._mutex = Lock()
 
@@ -71,9 +77,11 @@ class Witnesses:
         self.close()
 
     def close(self) -> None:
-        """Close the connections; asking again opens them."""
-        for line in self._lines.values():
-            line.close()
+        """Leave the questions that are open, and close the connections; asking opens them again."""
+        with self._mutex:
+            self._cut(set(self._owing))
+            for line in self._lines.values():
+                line.close()
 
     def remember(self, note: bytes) -> bool:
         """Learn sizes from a cosigned checkpoint; whether it meets the policy as it is."""
@@ -94,21 +102,19 @@ class Witnesses:
         ``QuorumError`` when too few confirm before the deadline.
         """
         with self._mutex:
-            note = self._bare(checkpoint.note)
-            asked = _Round(
-                {w: Conversation(w, note, self._known.get(w, 0)) for w in self.policy.everyone()},
-                monotonic() + self._deadline_s,
-            )
+            asked = _Round(self._bare(checkpoint.note), consistency, monotonic() + self._deadline_s)
             try:
-                for witness in asked.talks:
-                    self._ask(asked, witness, consistency)
-                self._listen(asked, consistency)
-            finally:
-                self._abandon(asked)
+                for witness in self.policy.everyone():
+                    self._ask(asked, witness)
+                self._listen(asked)
+            except BaseException:
+                self._cut(asked.waiting)
+                raise
             if not self.policy.satisfied(asked.confirmed):
+                self._give_up(asked)
                 raise _too_few(self.policy, asked)
             signatures = [each for found in asked.confirmed.values() for each in found]
-            return replace(checkpoint, note=note.adding(signatures).encode())
+            return replace(checkpoint, note=asked.note.adding(signatures).encode())
 
     def _bare(self, data: bytes) -> Note:
         """The log's note without earlier cosignatures of the same witnesses."""
@@ -116,27 +122,33 @@ class Witnesses:
         known = {(each.key.name, each.key.key_id) for each in self.policy.everyone()}
         return Note(note.text, tuple(s for s in note.signatures if (s.name, s.key_id) not in known))
 
-    def _ask(self, asked: _Round, witness: Witness, consistency: Consistency) -> None:
+    def _ask(self, asked: _Round, witness: Witness) -> None:
         line = self._lines.get(witness)
         if line is None:
             asked.reasons[witness] = "the policy names no URL for it"
             return
+        if witness in self._owing:
+            asked.waiting.add(witness)
+            return
+        known = self._known.get(witness, 0)
+        talk = asked.talks.setdefault(witness, Conversation(witness, asked.note, known))
         try:
-            body = asked.talks[witness].request(consistency)
+            body = talk.request(asked.consistency)
         except RefusedHead as refusal:
             asked.reasons[witness] = str(refusal)
             return
 
         def put() -> None:
             try:
-                asked.heard.put((witness, line.post(body, asked.until)))
+                self._heard.put((witness, talk, line.post(body, asked.until)))
             except WitnessError as problem:
-                asked.heard.put((witness, problem))
+                self._heard.put((witness, talk, problem))
 
         asked.waiting.add(witness)
+        self._owing[witness] = talk
         Thread(target=put, name=f"witness {witness.name}", daemon=True).start()
 
-    def _listen(self, asked: _Round, consistency: Consistency) -> None:
+    def _listen(self, asked: _Round) -> None:
         until = asked.until
         while asked.waiting:
             if self.policy.satisfied(asked.confirmed):
@@ -144,42 +156,45 @@ class Witnesses:
             elif not self.policy.satisfied({*asked.confirmed, *asked.waiting}):
                 return
             try:
-                witness, answer = asked.heard.get(timeout=max(until - monotonic(), 0))
+                witness, talk, answer = self._heard.get(timeout=max(until - monotonic(), 0))
             except Empty:
                 return
-            asked.waiting.discard(witness)
-            self._hear(asked, witness, answer, consistency)
+            if self._owing.get(witness) is talk:  # else it was cut, and nobody waits for it
+                del self._owing[witness]
+                self._hear(asked, talk, answer)
 
-    def _hear(
-        self,
-        asked: _Round,
-        witness: Witness,
-        answer: Answer | WitnessError,
-        consistency: Consistency,
-    ) -> None:
-        if isinstance(answer, WitnessError):
-            asked.reasons[witness] = str(answer)
-            return
-        talk = asked.talks[witness]
+    def _hear(self, asked: _Round, talk: Conversation, answer: Answer | WitnessError) -> None:
+        witness = talk.witness
+        asked.waiting.discard(witness)
+        late = asked.talks.get(witness) is not talk
+        found: tuple[Signature, ...] | None = None
         try:
+            if isinstance(answer, WitnessError):
+                raise answer
             found = talk.hear(answer)
-        except RefusedHead as refusal:
-            asked.reasons[witness] = str(refusal)
-            return
+        except WitnessError as problem:
+            if not late:
+                asked.reasons[witness] = str(problem)
+                return
         finally:
             self._known[witness] = talk.known
-        if found is None:
-            self._ask(asked, witness, consistency)
+        if late or found is None:
+            self._ask(asked, witness)
         else:
             asked.confirmed[witness] = found
 
-    def _abandon(self, asked: _Round) -> None:
-        """Nobody waits for the slow any longer; their lines end, and new ones take their place."""
+    def _give_up(self, asked: _Round) -> None:
         late = monotonic() >= asked.until
         for witness in asked.waiting:
             asked.reasons[witness] = (
                 f"no answer within {self._deadline_s:g} s" if late else "no longer waited for"
             )
+        self._cut(asked.waiting)
+
+    def _cut(self, witnesses: set[Witness]) -> None:
+        """End their questions; new lines take the place of the old ones."""
+        for witness in witnesses & self._owing.keys():
+            del self._owing[witness]
             self._lines[witness].cut()
             self._lines[witness] = self._lines[witness].renewed()
 
