@@ -20,7 +20,7 @@ from ledger.storage import segment
 from ledger.storage.objects import CHUNK_BYTES, ObjectStore
 from ledger.storage.segment import Frame, Run, Torn
 from ledger.storage.store import Position, Store
-from ledger.trust.keys import PublicKey
+from ledger.trust.endorsement import Pin
 
 Progress = Callable[[int], None]
 """Told how many bytes were followed since it was told last."""
@@ -35,7 +35,7 @@ class Terms(NamedTuple):
     """What an audit is asked: whose log it must be, and what to look out for on the way."""
 
     directory: Path
-    key: PublicKey | None
+    key: Pin | None
     published: bytes | None
     objects: bool = False
     wanted: int = -1
@@ -44,10 +44,9 @@ class Terms(NamedTuple):
 class Stretch(NamedTuple):
     """Segments from ``first`` on, of these lengths; ``mark`` claims the state before them.
 
-    ``key`` is who must have signed them; None before record 0, which names it.
+    The state includes the keys so far; before record 0, which names the first, there is none.
     """
 
-    key: PublicKey | None
     first: int
     lengths: tuple[int, ...]
     mark: Mark | None
@@ -58,7 +57,6 @@ class Outcome(NamedTuple):
     """How a stretch was left; without ``good`` somebody has to look again, in order."""
 
     good: bool
-    key: PublicKey | None
     mark: Mark
     length: int
     met_published: bool
@@ -81,7 +79,6 @@ class Audit:
 
     def adopt(self, outcome: Outcome) -> None:
         """Stand where another audit of the segments before came to, as if by itself."""
-        self.follower.key = outcome.key
         self.follower.begin(outcome.mark)
         self.bytes += outcome.length
         self.met_published = self.met_published or outcome.met_published
@@ -93,7 +90,6 @@ class Audit:
         follower = self.follower
         return Outcome(
             follower.size == follower.mark.size,
-            follower.key,
             follower.mark,
             self.bytes,
             self.met_published,

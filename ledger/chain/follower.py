@@ -4,28 +4,33 @@ Opening, catching up with other processes, recovery and verification all run thr
 
 State: ``size``, ``chain``, ``hlc`` and ``frontier`` move with the records; ``mark`` remembers
 them at the last checkpoint that held. Records beyond the mark are nobody's promise yet:
-``rewind`` drops them. Every violation raises ``DamagedError`` with the seq it concerns, and
-leaves the state at the mark or between; the owner must not go on. Not here: reading files,
-deciding what a torn end means.
+``rewind`` drops them. ``keys`` is what the log said of its keys; it moves with the records too.
+A rotation is the last record before a checkpoint, which the old key signs. Every violation
+raises ``DamagedError`` with the seq it concerns, and leaves the state at the mark or between; the
+owner must not go on. Not here: reading files, deciding what a torn end means.
 """
 
 from collections.abc import Callable
 from hashlib import sha256
 from operator import lt
-from typing import NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 from blake3 import blake3
 
-from ledger.errors import CanonicalError, DamagedError, KeyProblem, NoteError
+from ledger.errors import CanonicalError, DamagedError, EpochError, KeyProblem, NoteError
 from ledger.form import batch, canonical
 from ledger.form.canonical import Digest
-from ledger.form.record import CREATED, Head, fields, genesis, link
+from ledger.form.record import CREATED, ENDORSED, ROTATED, Head, fields, genesis, link
 from ledger.storage.segment import Frame, Run
 from ledger.storage.store import Position
 from ledger.trust import checkpoint
 from ledger.trust.checkpoint import Checkpoint
+from ledger.trust.endorsement import KeyHistory, Pin, judge
+from ledger.trust.epochs import Epochs
 from ledger.trust.keys import PublicKey
 from ledger.trust.merkle import Frontier, leaf_hash
+
+_OF_KEYS: Final = frozenset({ROTATED, ENDORSED})
 
 
 class Mark(NamedTuple):
@@ -38,6 +43,7 @@ class Mark(NamedTuple):
     checkpoint: Checkpoint | None
     start: Position
     stop: Position
+    keys: KeyHistory | None
 
     @property
     def head(self) -> Head:
@@ -48,25 +54,44 @@ class Mark(NamedTuple):
 class Follower:
     """Follows one log from its beginning, or from a mark."""
 
-    def __init__(self, key: PublicKey | None, *, signed: bool = True, origin: str = "") -> None:
-        """Expect signatures by ``key``; without one, by the key that record 0 names."""
-        self.key = key
-        self.origin = origin if key is None else key.name
+    def __init__(self, pin: Pin | None = None, *, signed: bool = True, origin: str = "") -> None:
+        """Expect signatures by the keys that the log names; ``pin`` is what ``vouched`` asks."""
+        self.pin = pin
+        self.keys = _expected(pin)
+        self.origin = origin if self.keys is None else self.keys.epochs.origin
         self.signed = signed
         self.size = 0
         self.chain = genesis(self.origin)
         self.hlc = 0
         self.frontier = Frontier()
-        self.mark = Mark(0, self.chain, 0, (), None, Position(-1, 0), Position(-1, 0))
+        self.mark = Mark(0, self.chain, 0, (), None, Position(-1, 0), Position(-1, 0), self.keys)
 
     @property
     def head(self) -> Head:
         """Where the followed log stands."""
         return Head(self.size, self.chain, self.frontier.root())
 
+    @property
+    def key(self) -> PublicKey | None:
+        """The key that must sign the next head; None before record 0 and where nobody signs."""
+        return None if self.keys is None else self.keys.epochs.current.key
+
+    def vouched(self) -> str | None:
+        """By what the pin vouches for the log up to the mark; ``DamagedError`` if it does not."""
+        keys = self.mark.keys
+        if self.pin is None or keys is None:
+            return None
+        return judge(self.pin, keys, self.mark.size)
+
+    def expect(self, keys: KeyHistory) -> None:
+        """Take what record 0 says, before the log is followed."""
+        self.begin(self.mark._replace(keys=keys))
+
     def begin(self, mark: Mark) -> None:
         """Start from ``mark``, which the caller has checked."""
         self.mark = mark
+        if mark.keys is not None:
+            self.origin = mark.keys.epochs.origin
         self.rewind()
 
     def rewind(self) -> None:
@@ -74,6 +99,7 @@ class Follower:
         mark = self.mark
         self.size, self.chain, self.hlc = mark.size, mark.chain, mark.hlc
         self.frontier = Frontier(mark.size, mark.edge)
+        self.keys = mark.keys
 
     def follow(self, piece: Run | Frame, segment: int) -> None:
         """Take the next piece of ``segment``."""
@@ -101,12 +127,15 @@ class Follower:
         """Take the next records; ``see`` is shown the fields of each."""
         if self.size == 0 and bodies:
             self._begin(bodies[0])
+        self._require_unrotated()
         for start in range(0, len(bodies), batch.MOST):
             part = bodies[start : start + batch.MOST]
             ends = digests[start : start + batch.MOST]
             rows = self._take_together(part, ends)
             if rows is None:
                 rows = self._take_each(part, ends)
+            if self.keys is not None:
+                self._follow_keys(rows, ends, last=start + len(part) == len(bodies))
             if see is not None:
                 for values in rows:
                     see(values)
@@ -152,6 +181,19 @@ class Follower:
             rows.append(values)
         return rows
 
+    def _follow_keys(self, rows: list[list[object]], digests: list[bytes], *, last: bool) -> None:
+        """Move ``keys`` over the records just taken, of which few or none are about keys."""
+        begin = self.size - len(rows)
+        for index in [index for index, row in enumerate(rows) if row[7] in _OF_KEYS]:
+            assert self.keys is not None
+            is_last = last and index + 1 == len(rows)
+            self.keys = _with(self.keys, begin + index, rows[index], digests[index], last=is_last)
+
+    def _require_unrotated(self) -> None:
+        """Nothing may stand between a rotation and the checkpoint that the old key signs."""
+        if self.keys is not None and self.keys.epochs.current.first == self.size > self.mark.size:
+            raise _rotated_inside(self.size - 1)
+
     def _begin(self, body: bytes) -> None:
         try:
             self._take_identity(fields(body))
@@ -170,20 +212,19 @@ class Follower:
         if not isinstance(origin, str) or not isinstance(claimed, str):
             raise DamagedError(0, "expected origin and public_key as text, found something else")
         if self.signed:
-            self._take_key(origin, claimed)
+            self._take_key(origin, claimed, attributes.get("root_key"))
         self.origin = origin
         self.chain = genesis(origin)
 
-    def _take_key(self, origin: str, claimed: str) -> None:
+    def _take_key(self, origin: str, claimed: str, claimed_root: object) -> None:
         try:
             key = PublicKey.parse(claimed)
+            root = None if claimed_root is None else PublicKey.parse(str(claimed_root))
         except (KeyProblem, NoteError) as problem:
             raise DamagedError(0, f"expected a public key: {problem}") from problem
         if key.name != origin:
             raise DamagedError(0, f"expected a key named {origin!r}, found {key.name!r}")
-        if self.key is not None and key != self.key:
-            raise DamagedError(0, f"expected a ledger of key {self.key}, found one of key {key}")
-        self.key = key
+        self.keys = KeyHistory(Epochs.begun(key), root)
 
     def _take_checkpoint(self, frame: Frame, segment: int) -> None:
         seq = max(self.size - 1, 0)
@@ -192,7 +233,7 @@ class Follower:
         if segment > 0 and self.mark.start.segment < segment:
             self._take_opening(frame, segment)
             return
-        if self.key is None:
+        if self.keys is None:
             raise DamagedError(seq, "checkpoint before any record that names the key")
         if self.size <= self.mark.size:
             raise DamagedError(seq, "checkpoint after it: expected records before a checkpoint")
@@ -215,9 +256,9 @@ class Follower:
     def judge(self, note: bytes) -> Checkpoint:
         """The checkpoint in ``note``, refused unless it is a signed statement of this state."""
         seq = max(self.size - 1, 0)
-        assert self.key is not None
+        assert self.keys is not None
         try:
-            found = checkpoint.verified(note, self.key)
+            found = checkpoint.confirmed(note, self.keys.epochs)
             claims: tuple[int | bytes, ...] = (found.size, found.root, found.chain, found.hlc)
         except NoteError as problem:
             raise DamagedError(seq, f"checkpoint after it: {problem}") from problem
@@ -233,7 +274,7 @@ class Follower:
     def commit(self, found: Checkpoint | None, start: Position, stop: Position) -> None:
         """Vouch for the present state."""
         edge = tuple(self.frontier.hashes)
-        self.mark = Mark(self.size, self.chain, self.hlc, edge, found, start, stop)
+        self.mark = Mark(self.size, self.chain, self.hlc, edge, found, start, stop, self.keys)
 
 
 def _unlinked(seq: int, expected: bytes, found: bytes) -> DamagedError:
@@ -248,6 +289,33 @@ def _misplaced(seq: int, hlc: int, values: list[object]) -> DamagedError:
     if values[1] != seq:
         return DamagedError(seq, f"expected seq {seq} in the body, found {values[1]}")
     return DamagedError(seq, f"expected time after {hlc}, found {values[2]}")
+
+
+def _expected(pin: Pin | None) -> KeyHistory | None:
+    """What to believe of a log of which nothing is known but a pin; record 0 replaces it."""
+    if pin is None:
+        return None
+    return KeyHistory(pin if isinstance(pin, Epochs) else Epochs.begun(pin))
+
+
+def _with(
+    keys: KeyHistory, seq: int, values: list[object], chain: bytes, *, last: bool
+) -> KeyHistory:
+    """The history of keys after a record that changes it."""
+    try:
+        if values[7] == ENDORSED:
+            return keys.endorsed(seq, values[8])
+        if not last:
+            raise _rotated_inside(seq)
+        return keys.rotated(seq, values[8], Digest(chain))
+    except (EpochError, NoteError) as problem:
+        raise DamagedError(seq, str(problem)) from problem
+
+
+def _rotated_inside(seq: int) -> DamagedError:
+    return DamagedError(
+        seq, "expected a rotation as the last record of its group, found records behind it"
+    )
 
 
 def _shown(value: int | bytes) -> str:

@@ -52,11 +52,11 @@ def refuse_rollback(data: bytes | None, follower: Follower) -> None:
 
     An empty or zeroed file is what a crash leaves of a publication, and counts as none.
     """
-    key, mark = follower.key, follower.mark
-    if data is None or key is None or not data.strip(b"\0"):
+    keys, mark = follower.keys, follower.mark
+    if data is None or keys is None or not data.strip(b"\0"):
         return
     try:
-        published = checkpoint.verified(data, key)
+        published = checkpoint.confirmed(data, keys.epochs)
     except NoteError as problem:
         raise DamagedError(
             max(mark.size - 1, 0),

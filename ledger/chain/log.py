@@ -26,9 +26,12 @@ from ledger.chain.reading import Reading
 from ledger.chain.writer import Writer
 from ledger.errors import (
     ClosedError,
+    DamagedError,
+    DurabilityError,
     EntryError,
     LedgerError,
     LedgerMissing,
+    NoteError,
     ReadOnlyError,
     WrongKey,
 )
@@ -37,8 +40,11 @@ from ledger.storage import segment
 from ledger.storage.file_store import FileStore
 from ledger.storage.objects import ObjectStore
 from ledger.storage.store import Position, Store
+from ledger.trust import checkpoint
 from ledger.trust.checkpoint import Checkpoint
-from ledger.trust.keys import PublicKey, Signer
+from ledger.trust.endorsement import KeyHistory, Pin
+from ledger.trust.keyring import KeyFile, Keyring, refuse_inside
+from ledger.trust.keys import PublicKey
 from ledger.trust.merkle import InclusionProof
 
 if TYPE_CHECKING:
@@ -62,20 +68,25 @@ class TokenSignatureLedger:
     def __init__(  # noqa: PLR0913 - each is a part a caller may replace, by name
         self,
         store: Store,
-        signer: Signer | None = None,
+        signer: Keyring | None = None,
         *,
         clock: Callable[[], int],
         node: str,
         hlc: Callable[[int], int] | None = None,
-        public_key: PublicKey | None = None,
+        public_key: Pin | None = None,
+        root: PublicKey | None = None,
         origin: str = "",
         segment_bytes: int = segment.SEGMENT_BYTES,
         author: Author | None = None,
         durability: Durability = _DURABILITY,
     ) -> None:
-        """Open the log in ``store``; ``hlc`` replaces the time derived from ``clock`` (in ns)."""
+        """Open the log in ``store``; ``hlc`` replaces the time derived from ``clock`` (in ns).
+
+        ``signer`` is a ``Signer`` or a ``KeyFile``, which can rotate; a new log names ``root`` as
+        the key that endorses its epochs.
+        """
         self._store = store
-        self._signer = signer
+        self._keyring = signer
         self._signed = signer is not None or not store.volatile
         self._mutex = RLock()
         self._closed = False
@@ -86,7 +97,8 @@ class TokenSignatureLedger:
             store,
             self._follower,
             self._places,
-            signer=signer,
+            keyring=signer,
+            root=root,
             author=author or Author(),
             node=node,
             clock=(lambda: hlc) if hlc is not None else hybrid(clock),
@@ -105,21 +117,29 @@ class TokenSignatureLedger:
     def open(  # noqa: PLR0913 - the parts of a log, by name
         cls,
         directory: Path,
-        signer: Signer,
+        signer: Keyring,
         *,
         clock: Callable[[], int],
         node: str,
         create: bool = True,
         author: Author | None = None,
         durability: Durability = _DURABILITY,
+        root: PublicKey | None = None,
     ) -> Self:
         """Open the ledger in ``directory`` for appending, creating it when there is none."""
+        if isinstance(signer, KeyFile):
+            refuse_inside(signer.path, directory)
         store = FileStore(directory, create=create)
-        return cls(store, signer, clock=clock, node=node, author=author, durability=durability)
+        return cls(
+            store, signer, clock=clock, node=node, author=author, durability=durability, root=root
+        )
 
     @classmethod
-    def read_only(cls, directory: Path, public_key: PublicKey | None = None) -> Self:
-        """Open for reading; without a key, the one the ledger itself names is used."""
+    def read_only(cls, directory: Path, public_key: Pin | None = None) -> Self:
+        """Open for reading; without a key, those the ledger itself names are used.
+
+        ``public_key`` may be the key of any epoch, the root's, or a table of epochs.
+        """
         store = FileStore(directory, read_only=True)
         return cls(store, clock=lambda: 0, node="", public_key=public_key)
 
@@ -143,8 +163,13 @@ class TokenSignatureLedger:
 
     @property
     def public_key(self) -> PublicKey | None:
-        """The key that signs this ledger."""
+        """The key that signs this ledger now."""
         return self._follower.key
+
+    @property
+    def keys(self) -> KeyHistory | None:
+        """The epochs of its keys, and their endorsements; None in unsigned memory."""
+        return self._follower.mark.keys
 
     @property
     def origin(self) -> str:
@@ -179,6 +204,14 @@ class TokenSignatureLedger:
         self._require_appendable()
         return self._committer.submit(Request(entries, expected))
 
+    def rotate(self) -> Record:
+        """Begin a new epoch: a new key signs from here on, and the old one is destroyed."""
+        return self._alone(self._writer.rotate)
+
+    def endorse(self, note: bytes) -> Record:
+        """Record an endorsement of epochs by the offline root; see ``endorse`` of the package."""
+        return self._alone(lambda: self._writer.endorse(note))
+
     def append_verbatim(self, body: bytes) -> Record:
         """Add a recorded body as it is; for replay, over a memory store without signer."""
         with self._mutex:
@@ -196,6 +229,7 @@ class TokenSignatureLedger:
                 with self._store.shared():
                     end = self._store.end()
                 self._writer.catch_up(end)
+                self._require_vouched()
             return self.head
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Record]:
@@ -205,12 +239,16 @@ class TokenSignatureLedger:
         last = mark.size if stop is None else min(stop, mark.size)
         if start >= last:
             return iter(())
-        return Reading(
-            self._store,
-            self._follower.key if self._signed else None,
-            self._follower.origin,
-            mark.stop,
-        ).records(self._places, self._writer.anchors, max(start, 0), last)
+        return self._reading().records(self._places, self._writer.anchors, max(start, 0), last)
+
+    def checkpoint_at(self, size: int) -> Checkpoint:
+        """The checkpoint that closed a group at ``size`` records, signature verified."""
+        self._require_open()
+        reading = self._reading()
+        if reading.epochs is None:
+            raise NoteError("expected a signed ledger, found one without checkpoints")
+        note = reading.checkpoint(self._places, self._writer.anchors, size)
+        return checkpoint.confirmed(note, reading.epochs)
 
     def record(self, seq: int) -> Record:
         """The record ``seq``; IndexError beyond the head."""
@@ -222,9 +260,9 @@ class TokenSignatureLedger:
         """The proof that record ``seq`` lies under the present head."""
         return self.prove_all([seq])[seq]
 
-    def prove_all(self, seqs: list[int]) -> dict[int, InclusionProof]:
-        """Proofs for several records under the present head; answered from tiles."""
-        return self._proving().inclusions(seqs, self.head)
+    def prove_all(self, seqs: list[int], head: Head | None = None) -> dict[int, InclusionProof]:
+        """Proofs for several records under the present ``head``, or a former one; from tiles."""
+        return self._proving().inclusions(seqs, self.head if head is None else head)
 
     def prove_consistency(self, old: int, new: int) -> tuple[bytes, ...]:
         """The proof that the first ``old`` records are the first of the first ``new``."""
@@ -271,19 +309,34 @@ class TokenSignatureLedger:
                 self._store.close()
                 raise
 
-    def _start(self) -> None:
-        if self._store.writable and not self._store.volatile and self._signer is None:
-            raise ReadOnlyError("expected a signer for a ledger on disk, found none; give its key")
-        if self._signer is not None:
+    def _alone(self, write: Callable[[], Record]) -> Record:
+        """Write what no other append shares a group with; a failure of the store is final."""
+        with self._mutex:
+            self._require_appendable()
             with self._store.exclusive():
-                self._load()
+                try:
+                    return write()
+                except (DurabilityError, DamagedError, OSError):
+                    self._closed = True
+                    self._store.close()
+                    raise
+
+    def _start(self) -> None:
+        if self._store.writable and not self._store.volatile and self._keyring is None:
+            raise ReadOnlyError("expected a signer for a ledger on disk, found none; give its key")
+        if self._keyring is not None:
+            with self._store.exclusive():
+                self._check_identity()
                 self._writer.settle()
             return
         with self._store.shared():
             end, published = self._store.end(), self._store.published()
         if self._signed:
-            self._load()
-        self._writer.catch_up(end)
+            self._check_identity()
+            self._writer.begin(end)
+        else:
+            self._writer.catch_up(end)
+        self._require_vouched()
         refuse_rollback(published, self._follower)
         if self._signed and self._follower.size == 0:
             raise LedgerMissing(
@@ -291,13 +344,10 @@ class TokenSignatureLedger:
                 "for appending with its key"
             )
 
-    def _load(self) -> None:
-        if self._store.end().segment >= 0:
-            self._check_identity()
-            self._writer.load()
-
     def _check_identity(self) -> None:
         """Record 0 names origin and key; the follower's own rules judge it, on a spare follower."""
+        if self._store.end().segment < 0:
+            return
         end = self._store.length(0)
         header = segment.HEADER.size
         segment.check_header(self._store.read(Position(0, 0), header), 0)
@@ -306,12 +356,26 @@ class TokenSignatureLedger:
             return
         spare = Follower(None)
         spare.follow(first, 0)
-        if self._follower.key is not None and self._follower.key != spare.key:
+        if self._keyring is not None and self._keyring.public.name != spare.origin:
             raise WrongKey(
-                f"expected the ledger of key {self._follower.key}, found the ledger of {spare.key}"
-                "; use the key that created it"
+                f"expected the ledger of key {self._keyring.public}, found the ledger of "
+                f"{spare.key}; use the key that created it"
             )
-        self._follower.key, self._follower.origin = spare.key, spare.origin
+        assert spare.keys is not None
+        self._follower.expect(spare.keys)
+
+    def _reading(self) -> Reading:
+        mark = self._follower.mark
+        epochs = mark.keys.epochs if mark.keys is not None and self._signed else None
+        return Reading(self._store, epochs, self._follower.origin, mark.stop)
+
+    def _require_vouched(self) -> None:
+        if self._keyring is not None:
+            return  # whoever has the present key needs no other
+        try:
+            self._follower.vouched()
+        except DamagedError as problem:
+            raise WrongKey(problem.reason) from problem
 
     def _require_open(self) -> None:
         if self._closed:

@@ -116,7 +116,7 @@ def serve(channel: Connection, terms: Terms) -> None:
 
 def _followed(terms: Terms, stretch: Stretch, channel: Connection) -> Outcome:
     told = _Told(channel)
-    audit = Audit(terms._replace(key=stretch.key), told.add)
+    audit = Audit(terms, told.add)
     try:
         if stretch.mark is not None:
             audit.follower.begin(stretch.mark)

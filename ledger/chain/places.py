@@ -2,12 +2,15 @@
 
 Here are places of signed checkpoints, at most one for ``SPACING`` records. Whoever starts
 there verifies the signature first, so a false place costs a scan and nothing else. The head cache
-holds the last of these states with the tree's edge; it is accepted only when the checkpoint in
-the log at that very place is signed and states the same root.
+holds the last of these states with the tree's edge, and the history of keys when there is any; it
+is accepted only when the checkpoint in the log at that very place is signed by the newest of the
+keys, and states the same root and the same table of epochs. Whether that key is the right one
+the caller must know (``certifies``).
 """
 
 from array import array
 from bisect import bisect_right
+from dataclasses import replace
 from typing import Final
 
 from ledger.chain.follower import Mark
@@ -16,7 +19,8 @@ from ledger.form import canonical
 from ledger.storage.segment import CHECKPOINT_BIT, HEADER, LENGTH, TAIL_BYTES, check_header
 from ledger.storage.store import Position, Store
 from ledger.trust import checkpoint
-from ledger.trust.keys import PublicKey
+from ledger.trust.endorsement import KeyHistory
+from ledger.trust.epochs import Epochs
 from ledger.trust.merkle import Frontier
 from ledger.trust.note import MAX_NOTE_BYTES
 
@@ -74,7 +78,7 @@ class Places:
 
 
 def read_checkpoint(
-    store: Store, at: Position, key: PublicKey
+    store: Store, at: Position, epochs: Epochs
 ) -> tuple[checkpoint.Checkpoint, int]:
     """The checkpoint frame at ``at``, signature verified, and the offset behind it."""
     word = int.from_bytes(store.read(at, LENGTH.size), "big")
@@ -85,41 +89,77 @@ def read_checkpoint(
     note, tail = data[:size], data[size:]
     if canonical.digest(note) != tail:
         raise ValueError("expected the note's digest")
-    return checkpoint.verified(note, key), at.offset + LENGTH.size + size + TAIL_BYTES
+    return checkpoint.confirmed(note, epochs), at.offset + LENGTH.size + size + TAIL_BYTES
 
 
 def dump_mark(mark: Mark, places: Places) -> bytes:
     """The head cache for ``mark``."""
     edge: list[canonical.Json] = list(mark.edge)
-    return canonical.encode(
-        [_VERSION, mark.start.segment, mark.start.offset, mark.size, edge, places.dump()]
-    )
+    start, keys = mark.start, mark.keys
+    values: list[canonical.Json] = [
+        _VERSION,
+        start.segment,
+        start.offset,
+        mark.size,
+        edge,
+        places.dump(),
+    ]
+    if keys is not None and (len(keys.epochs) > 1 or keys.notes):
+        notes: list[canonical.Json] = [[seq, note] for seq, note in keys.notes]
+        values += [keys.epochs.text(), notes]
+    return canonical.encode(values)
 
 
-def load_mark(store: Store, key: PublicKey, places: Places) -> Mark | None:
-    """The cached mark, when the signed log confirms it; None sends the caller to scan."""
+def load_mark(store: Store, begun: KeyHistory, places: Places) -> Mark | None:
+    """The cached mark, when the signed log confirms it; None sends the caller to scan.
+
+    ``begun`` is what record 0 says of the keys.
+    """
     try:
         data = store.cached()
-        return None if data is None else _confirmed(store, key, places, canonical.decode(data))
+        return None if data is None else _confirmed(store, begun, places, canonical.decode(data))
     # A cache is never worth an error: whatever is wrong with it, the scan finds the truth.
     except (LedgerError, ValueError, TypeError, ArithmeticError):
         return None
 
 
-def _confirmed(store: Store, key: PublicKey, places: Places, values: canonical.Json) -> Mark | None:
-    if not isinstance(values, list) or len(values) != _FIELDS or values[0] != _VERSION:
+def _confirmed(
+    store: Store, begun: KeyHistory, places: Places, values: canonical.Json
+) -> Mark | None:
+    if not isinstance(values, list) or values[:1] != [_VERSION]:
         return None
-    _, segment, offset, size, edge, columns = values
+    keys = begun if len(values) == _FIELDS else _history(begun, values[_FIELDS:])
+    _, segment, offset, size, edge, columns = values[:_FIELDS]
     if not (isinstance(segment, int) and isinstance(offset, int) and isinstance(size, int)):
         return None
     if not isinstance(edge, list) or not isinstance(columns, list) or segment < 0 or offset < 0:
         return None
     start = Position(segment, offset)
     check_header(store.read(Position(segment, 0), HEADER.size), segment)
-    found, stop = read_checkpoint(store, start, key)
+    found, stop = read_checkpoint(store, start, keys.epochs)
     frontier = Frontier(size, [part for part in edge if isinstance(part, bytes)])
+    if size <= keys.epochs.current.first and len(keys.epochs) > 1:
+        return None  # the newest key has signed nothing that could state the table
     if found.size != size or found.root != frontier.root():
         return None
     places.load(columns)
     end = Position(segment, stop)
-    return Mark(size, found.chain, found.hlc, tuple(frontier.hashes), found, start, end)
+    return Mark(size, found.chain, found.hlc, tuple(frontier.hashes), found, start, end, keys)
+
+
+def _history(begun: KeyHistory, values: list[canonical.Json]) -> KeyHistory:
+    text, notes = values
+    if not isinstance(text, str) or not isinstance(notes, list):
+        raise TypeError("expected epochs and endorsements")
+    epochs = Epochs.parse(text)
+    if not epochs.begins_with(begun.epochs):
+        raise ValueError("expected the key of record 0 in epoch 0")
+    found: list[tuple[int, bytes]] = []
+    for row in notes:
+        if not isinstance(row, list):
+            raise TypeError("expected a seq and a note")
+        seq, note = row
+        if not isinstance(seq, int) or not isinstance(note, bytes):
+            raise TypeError("expected a seq and a note")
+        found.append((seq, note))
+    return replace(begun, epochs=epochs, notes=tuple(found))

@@ -5,13 +5,20 @@ checkpoint frame whose signature is verified now, or (in memory) a digest rememb
 process. From there the chain is followed, and records are handed out only when a later signed
 checkpoint confirms the digest reached; signatures between are not needed for that, because each
 digest covers all before it.
+
+A signature by a retired key is not enough: whoever stole that key could sign another past, and lay
+it into the middle of the log. What was signed in a former epoch is therefore confirmed by
+the digest that the table of epochs states for the end of that epoch, and the newest key
+signs that table. The first look into a former epoch follows it to its end; on the way this process
+remembers digests (``known``), so that later looks are short.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from ledger.chain.places import Places, read_checkpoint
+from ledger.chain.anchors import Anchors
+from ledger.chain.places import SPACING, Places, read_checkpoint
 from ledger.errors import CanonicalError, DamagedError, NoteError
 from ledger.form.canonical import Digest
 from ledger.form.record import Record, genesis, link, unsealed
@@ -19,7 +26,7 @@ from ledger.storage import segment
 from ledger.storage.segment import Frame, Run, Torn
 from ledger.storage.store import Position, Store
 from ledger.trust import checkpoint
-from ledger.trust.keys import PublicKey
+from ledger.trust.epochs import Epoch, Epochs
 
 _CONFIRM_EVERY: Final = 1024
 
@@ -32,17 +39,16 @@ class _Start(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One log as it stood: up to ``end``, signed by ``key`` (None in unsigned memory)."""
+    """One log as it stood: up to ``end``, signed in ``epochs`` (None in unsigned memory)."""
 
     store: Store
-    key: PublicKey | None
+    epochs: Epochs | None
     origin: str
     end: Position
 
-    def records(
-        self, places: Places, anchors: dict[int, Digest], first: int, last: int
-    ) -> Iterator[Record]:
+    def records(self, places: Places, anchors: Anchors, first: int, last: int) -> Iterator[Record]:
         """The records ``first`` to ``last``; the signed head must be at least ``last``."""
+        self._vouch(places, anchors, first, last)
         seq, chain, at = self._start(places, anchors, first)
         waiting: list[Record] = []
         for piece in self._pieces(at, seq):
@@ -54,25 +60,75 @@ class Reading:
                     if first <= seq < last:
                         waiting.append(_unsealed(body, seq, chain))
                     seq += 1
-                if self.key is None:
+                if self.epochs is None:
                     yield from waiting
                     waiting = []
-            elif waiting and (len(waiting) >= _CONFIRM_EVERY or seq >= last):
-                self._confirm(piece, seq, chain)
+            elif waiting and self._confirms(
+                piece, seq, chain, anchors, due=seq >= last or len(waiting) >= _CONFIRM_EVERY
+            ):
                 yield from waiting
                 waiting = []
             if seq >= last and not waiting:
                 return
         raise DamagedError(seq, f"expected {last} records under a checkpoint, found the log's end")
 
-    def _start(self, places: Places, anchors: dict[int, Digest], first: int) -> _Start:
+    def checkpoint(self, places: Places, anchors: Anchors, size: int) -> bytes:
+        """The note of ``size`` records as it stands in the log; whoever takes it judges it."""
+        seq, _, at = self._start(places, anchors, size - 1)
+        for piece in self._pieces(at, seq):
+            if isinstance(piece, Run):
+                seq += len(piece.bodies)
+            elif seq == size:
+                return piece.content
+            if seq > size:
+                break
+        raise DamagedError(size - 1, "expected a checkpoint after it, found none in the log")
+
+    def _vouch(self, places: Places, anchors: Anchors, first: int, last: int) -> None:
+        """Make sure that what is wanted of former epochs leads to where those epochs ended."""
+        if self.epochs is None:
+            return
+        rows = self.epochs.rows
+        begin = self.epochs.at(first + 1).number
+        for row, after in zip(rows[begin:], rows[begin + 1 :], strict=False):
+            if row.first >= last:
+                return
+            start = self._start(places, anchors, max(first, row.first))
+            if not anchors.knows(row.number, start.size):
+                found = self._followed(start, row, after)
+                anchors.add(row.number, start.size, found)
+
+    def _followed(self, start: _Start, row: Epoch, after: Epoch) -> dict[int, Digest]:
+        """Digests on the way from ``start`` to the end of the epoch ``row``."""
+        seq, chain, _ = start
+        found: dict[int, Digest] = {}
+        latest = seq
+        for piece in self._pieces(start.at, seq):
+            if isinstance(piece, Run):
+                for body in piece.bodies:
+                    chain = link(chain, body)
+                seq += len(piece.bodies)
+            elif seq - latest >= SPACING:
+                found[seq], latest = chain, seq
+            if seq >= after.first:
+                break
+        if (seq, chain) != (after.first, after.chain):
+            raise DamagedError(
+                start.size,
+                f"expected records {start.size} to {after.first - 1} to lead to the digest that "
+                f"the newest key signed for the end of epoch {row.number}, found another past: "
+                "altered, or put there with the retired key; verify the ledger",
+            )
+        return {**found, after.first: chain}
+
+    def _start(self, places: Places, anchors: Anchors, first: int) -> _Start:
         found = places.before(first)
         if found is not None:
             size, at = found
-            if self.key is None:
-                return _Start(size, anchors[size], at)
+            if self.epochs is None:
+                return _Start(size, anchors.digests[size], at)
             try:
-                signed, stop = read_checkpoint(self.store, at, self.key)
+                signed, stop = read_checkpoint(self.store, at, self.epochs)
                 if signed.size == size:
                     return _Start(size, signed.chain, Position(at.segment, stop))
             except (ValueError, NoteError):
@@ -95,10 +151,24 @@ class Reading:
                 return
             at = Position(at.segment + 1, segment.HEADER.size)
 
+    def _confirms(
+        self, frame: Frame, seq: int, chain: Digest, anchors: Anchors, *, due: bool
+    ) -> bool:
+        """Whether all up to ``seq`` is certain here; ``DamagedError`` when it is false."""
+        assert self.epochs is not None
+        if self.epochs.at(seq) == self.epochs.current:
+            if due:
+                self._confirm(frame, seq, chain)
+            return due
+        known = anchors.digests.get(seq)
+        if known is not None and known != chain:
+            raise DamagedError(seq - 1, "expected the digest known for this place, found another")
+        return known is not None
+
     def _confirm(self, frame: Frame, seq: int, chain: Digest) -> None:
-        assert self.key is not None
+        assert self.epochs is not None
         try:
-            signed = checkpoint.verified(frame.content, self.key)
+            signed = checkpoint.confirmed(frame.content, self.epochs)
             holds = signed.size == seq and signed.chain == chain
         except NoteError as problem:
             raise DamagedError(seq - 1, f"checkpoint after it: {problem}") from problem

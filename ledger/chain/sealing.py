@@ -11,6 +11,8 @@ folds to. A false seal therefore costs reading, and nothing else.
 """
 
 from collections.abc import Container
+from contextlib import suppress
+from dataclasses import replace
 
 from ledger.chain.follower import Follower, Mark
 from ledger.chain.following import follow_log
@@ -21,7 +23,8 @@ from ledger.storage import seals, segment
 from ledger.storage.seals import Seal, State
 from ledger.storage.store import Position, Store
 from ledger.trust import note
-from ledger.trust.keys import PublicKey, Signer
+from ledger.trust.endorsement import KeyHistory
+from ledger.trust.keys import Signer
 
 OPENING = segment.HEADER.size
 """Where the checkpoint lies that a segment opens with."""
@@ -49,31 +52,59 @@ def read_seal(store: Store, number: int, origin: str) -> Seal | None:
     return seal if (seal.origin, seal.segment) == (origin, number) else None
 
 
-def opening_mark(store: Store, number: int, key: PublicKey, state: State) -> Mark | None:
+def histories(store: Store, begun: KeyHistory) -> list[KeyHistory]:
+    """What the seals say of the keys before each segment; ``begun`` is what record 0 says.
+
+    A seal that is missing says nothing. What is wrong with the result shows where it is used: the
+    opening checkpoints state the table of epochs.
+    """
+    found = [begun]
+    for number in range(store.end().segment):
+        keys, seal = found[-1], read_seal(store, number, begun.epochs.origin)
+        if seal is not None:
+            with suppress(LedgerError):
+                for row in seal.rotations:
+                    keys = replace(keys, epochs=keys.epochs.rotated(*row[1:]))
+            keys = replace(keys, notes=keys.notes + seal.endorsements)
+        found.append(keys)
+    return found
+
+
+def opening_mark(store: Store, number: int, keys: KeyHistory, state: State) -> Mark | None:
     """The mark behind the opening of segment ``number``, if what is signed there says ``state``."""
     at = Position(number, OPENING)
     try:
         segment.check_header(store.read(Position(number, 0), OPENING), number)
-        found, stop = read_checkpoint(store, at, key)
+        found, stop = read_checkpoint(store, at, keys.epochs)
         facts = (found.size, found.root, found.chain, found.hlc)
     except (LedgerError, ValueError):
         return None
     if facts != (state.size, state.root, state.chain, state.hlc):
         return None
-    return Mark(state.size, state.chain, state.hlc, state.edge, found, at, Position(number, stop))
+    end = Position(number, stop)
+    return Mark(state.size, state.chain, state.hlc, state.edge, found, at, end, keys)
 
 
-def mark_from_seal(store: Store, number: int, key: PublicKey) -> Mark | None:
-    """Where segment ``number`` begins, from the seal of the one before; None without a true one."""
-    seal = read_seal(store, number - 1, key.name) if number > 0 else None
-    return None if seal is None else opening_mark(store, number, key, seal.exit)
+def mark_from_seal(store: Store, number: int, keys: KeyHistory) -> Mark | None:
+    """Where segment ``number`` begins, from the seal of the one before; None without a true one.
+
+    ``keys`` is their history up to there.
+    """
+    seal = read_seal(store, number - 1, keys.epochs.origin) if number > 0 else None
+    return None if seal is None else opening_mark(store, number, keys, seal.exit)
 
 
-def seal_segment(store: Store, signer: Signer, number: int, entry: State, leave: State) -> None:
-    """Write the seal of segment ``number``, which stands complete on the disk."""
+def seal_segment(store: Store, signer: Signer, number: int, entry: State, mark: Mark) -> None:
+    """Write the seal of segment ``number``, which stands complete on the disk and ends at ``mark``.
+
+    What happened to the keys in it is part of what it says.
+    """
+    assert mark.keys is not None
     length = store.length(number)
     name = seals.digest_of(lambda at, count: store.read(Position(number, at), count), length)
-    seal = Seal(signer.name, number, length, name, entry, leave)
+    rows = tuple(row for row in mark.keys.epochs if row.first > entry.size)
+    notes = tuple(note for note in mark.keys.notes if note[0] >= entry.size)
+    seal = Seal(signer.name, number, length, name, entry, state_of(mark), rows, notes)
     if seal.fits():
         store.keep_seal(number, signer.sign(seal.text()).encode())
 
@@ -84,17 +115,19 @@ def seal_last(store: Store, signer: Signer, mark: Mark) -> None:
     if number == 0:
         entry: State | None = beginning(signer.name)
     else:
-        before = mark_from_seal(store, number, signer.public)
+        assert mark.keys is not None
+        before = mark_from_seal(store, number, mark.keys)
         entry = None if before is None else state_of(before)
     if entry is not None:
-        seal_segment(store, signer, number, entry, state_of(mark))
+        seal_segment(store, signer, number, entry, mark)
 
 
-def nearest_mark(store: Store, key: PublicKey) -> tuple[Mark | None, list[int]]:
+def nearest_mark(store: Store, begun: KeyHistory) -> tuple[Mark | None, list[int]]:
     """The last segment's beginning that a seal tells truly, and the seals that do not."""
     false: list[int] = []
+    keys = histories(store, begun)
     for number in range(store.end().segment, 0, -1):
-        mark = mark_from_seal(store, number, key)
+        mark = mark_from_seal(store, number, keys[number])
         if mark is not None:
             return mark, false
         false.append(number - 1)
@@ -109,7 +142,9 @@ def note_openings(store: Store, origin: str, places: Places) -> None:
             places.note(seal.exit.size, Position(number + 1, OPENING))
 
 
-def seal_missing(store: Store, signer: Signer, false: Container[int] = ()) -> None:
+def seal_missing(
+    store: Store, signer: Signer, keys: KeyHistory, false: Container[int] = ()
+) -> None:
     """Write the seals that full segments lack, and those known to be ``false``.
 
     Damage met on the way ends this quietly: a seal only saves time, and following or verifying
@@ -118,16 +153,17 @@ def seal_missing(store: Store, signer: Signer, false: Container[int] = ()) -> No
     for number in range(store.end().segment):
         if number in false or read_seal(store, number, signer.name) is None:
             try:
-                _seal_from_log(store, signer, number)
+                _seal_from_log(store, signer, number, keys)
             except DamagedError:
                 return
 
 
-def _seal_from_log(store: Store, signer: Signer, number: int) -> None:
+def _seal_from_log(store: Store, signer: Signer, number: int, keys: KeyHistory) -> None:
     """Follow the log up to the end of segment ``number``, sealing what is passed."""
     follower, start = Follower(signer.public), number
+    known = histories(store, replace(keys, epochs=keys.epochs.until(0), notes=()))
     while start > 0:
-        mark = mark_from_seal(store, start, signer.public)
+        mark = mark_from_seal(store, start, known[start])
         if mark is not None:
             follower.begin(mark)
             break
@@ -136,4 +172,4 @@ def _seal_from_log(store: Store, signer: Signer, number: int) -> None:
         entry = state_of(follower.mark) if each else beginning(signer.name)
         for _ in follow_log(store, follower, Position(each, store.length(each))):
             pass
-        seal_segment(store, signer, each, entry, state_of(follower.mark))
+        seal_segment(store, signer, each, entry, follower.mark)

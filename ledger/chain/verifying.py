@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ledger.chain.auditing import Audit, Outcome, Stretch, Terms
 from ledger.chain.follower import Follower, Mark
-from ledger.chain.sealing import mark_from_seal
+from ledger.chain.sealing import histories, mark_from_seal
 from ledger.errors import (
     DamagedError,
     FormatError,
@@ -32,7 +32,7 @@ from ledger.errors import (
 from ledger.storage import segment
 from ledger.storage.file_store import FileStore
 from ledger.storage.store import Position, Store
-from ledger.trust.keys import PublicKey
+from ledger.trust.endorsement import KeyHistory, Pin
 
 
 class Status(StrEnum):
@@ -68,7 +68,7 @@ class Verification:
 
 def verify(
     directory: Path,
-    public_key: PublicKey | None = None,
+    public_key: Pin | None = None,
     *,
     objects: bool = False,
     jobs: int = 1,
@@ -76,6 +76,7 @@ def verify(
 ) -> Verification:
     """Audit the ledger in ``directory``; with ``objects`` also what its records refer to.
 
+    ``public_key`` is what you trust: the key of any epoch, the root's, or a table of epochs.
     ``jobs`` processes share the work (``parallel`` says what that asks of the program);
     ``progress`` is told the bytes followed and the bytes in all.
     """
@@ -136,7 +137,7 @@ class _Verifying:
         if end.segment >= 0:
             lengths.append(end.offset)
         self._total = sum(lengths)
-        stretches = _cut(store, self._terms.key, lengths, jobs)
+        stretches = _cut(store, lengths, jobs)
         self._audit = Audit(self._terms, self._count)
         if jobs > 1 and len(stretches) > 1:
             stretches = self._spread(stretches, jobs)
@@ -180,8 +181,19 @@ class _Verifying:
             raise DamagedError(last, _published_reason(follower, published))
         if follower.size == 0:
             return self.verdict(Status.EMPTY)
+        self._vouch()
         self._remarks.extend(self._remark())
         return self.verdict(Status.OK)
+
+    def _vouch(self) -> None:
+        """Nothing of a log holds, for whoever brought a key that does not vouch for it."""
+        try:
+            said = self._audit.follower.vouched()
+        except DamagedError:
+            self._audit = Audit(self._terms, self._count)
+            raise
+        if said is not None:
+            self._remarks.append(f"trusted: {said}")
 
     def _remark(self) -> Iterator[str]:
         """What is no damage, but worth saying."""
@@ -195,23 +207,24 @@ class _Verifying:
             yield f"{count} objects that records name hold; what those name in turn was not asked"
 
 
-def _cut(store: Store, given: PublicKey | None, lengths: list[int], jobs: int) -> list[Stretch]:
+def _cut(store: Store, lengths: list[int], jobs: int) -> list[Stretch]:
     """Stretches that begin where a seal claims a state that the signed opening there repeats."""
-    key = _named_key(store) if given is None and lengths and jobs > 1 else given
+    begun = _named_key(store) if lengths and jobs > 1 else None
+    keys = [] if begun is None else histories(store, begun)
     begins: list[tuple[int, Mark | None]] = [(0, None)]
-    for number in range(1, len(lengths) if jobs > 1 else 0):
-        mark = mark_from_seal(store, number, key) if key is not None else None
+    for number in range(1, min(len(lengths), len(keys))):
+        mark = mark_from_seal(store, number, keys[number])
         if mark is not None:
             begins.append((number, mark))
     ends = [number for number, _ in begins[1:]] + [len(lengths)]
     return [
-        Stretch(key if first else given, first, tuple(lengths[first:stop]), mark, is_end)
+        Stretch(first, tuple(lengths[first:stop]), mark, is_end)
         for (first, mark), stop in zip(begins, ends, strict=True)
         for is_end in [stop == len(lengths)]
     ]
 
 
-def _named_key(store: Store) -> PublicKey | None:
+def _named_key(store: Store) -> KeyHistory | None:
     """The key that record 0 names; whether it holds is for whoever follows record 0."""
     at = Position(0, segment.HEADER.size)
     spare = Follower(None)
@@ -221,7 +234,7 @@ def _named_key(store: Store) -> PublicKey | None:
             spare.follow(first, 0)
     except LedgerError:
         return None
-    return spare.key
+    return spare.keys
 
 
 def _joined(outcome: Outcome, following: Stretch | None) -> bool:
@@ -237,9 +250,9 @@ def _published_reason(follower: Follower, published: bytes) -> str:
     from ledger.trust import checkpoint  # noqa: PLC0415 - only on the way to a verdict
 
     try:
-        if follower.key is None:
+        if follower.keys is None:
             raise DamagedError(0, "no key is known")
-        claim = checkpoint.verified(published, follower.key)
+        claim = checkpoint.confirmed(published, follower.keys.epochs)
     except LedgerError as problem:
         return f"the file checkpoint does not hold: {problem}"
     if claim.size > follower.size:

@@ -3,11 +3,15 @@
 A tail that no checkpoint covers was never acknowledged to anyone; it is not adopted, but set
 aside, and a record says so. The state moves, in one assignment of the follower's mark, when a
 write and its sync have succeeded; a write that fails leaves it, and the owner closes the store.
+
+The key that signs is always the one that the log wants now: when another process has rotated,
+the next write takes the new key from the keyring, or is refused.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from ledger.chain.anchors import Anchors
 from ledger.chain.committer import Request
 from ledger.chain.durability import OS, Durability
 from ledger.chain.follower import Follower, Mark
@@ -15,16 +19,29 @@ from ledger.chain.following import follow_log, refuse_rollback
 from ledger.chain.group import Group
 from ledger.chain.places import Places, dump_mark, load_mark
 from ledger.chain.sealing import nearest_mark, note_openings, seal_last, seal_missing
-from ledger.errors import ConflictError
+from ledger.errors import ConflictError, EpochError, KeyProblem, ReadOnlyError
 from ledger.form import canonical
 from ledger.form.canonical import Digest, Json
-from ledger.form.record import CREATED, RECOVERED, Author, Entry, Head
+from ledger.form.record import (
+    ACCEPTED,
+    CREATED,
+    ENDORSED,
+    RECOVERED,
+    ROTATED,
+    Author,
+    Entry,
+    Head,
+    Record,
+)
 from ledger.storage import segment
 from ledger.storage.segment import Frame
 from ledger.storage.store import Position, Store
 from ledger.trust import checkpoint
 from ledger.trust.checkpoint import Checkpoint
-from ledger.trust.keys import Signer
+from ledger.trust.endorsement import KeyHistory, certifies, read_endorsement
+from ledger.trust.epochs import Epochs
+from ledger.trust.keyring import Keyring
+from ledger.trust.keys import PublicKey, Signer
 from ledger.trust.merkle import Frontier
 
 _CACHE_EVERY: Final = 1024 * 1024  # bytes of log after which the head cache is renewed
@@ -40,7 +57,8 @@ class Writer:
         follower: Follower,
         places: Places,
         *,
-        signer: Signer | None,
+        keyring: Keyring | None,
+        root: PublicKey | None,
         author: Author,
         node: str,
         clock: Callable[[], Callable[[int], int]],
@@ -51,7 +69,9 @@ class Writer:
         self._store = store
         self._follower = follower
         self._places = places
-        self._signer = signer
+        self._keyring = keyring
+        self._root = root
+        self._signer: Signer | None = None
         self._author = author
         self._node = node
         self._clock = clock
@@ -59,48 +79,97 @@ class Writer:
         self._segment_bytes = segment_bytes
         self._signed = follower.signed
         self._settled = False
+        self._began = 0
         self._cached_at = Position(-1, 0)
         self._false_seals: Sequence[int] = ()
-        self.anchors: dict[int, Digest] = {}
+        self.anchors = Anchors()
 
     def load(self) -> None:
         """Begin at the cached head when the signed log confirms it, else behind the last seal."""
-        key = self._follower.key
-        if key is None:
+        begun = self._follower.keys
+        if begun is None:
             return
-        mark = load_mark(self._store, key, self._places)
+        mark = load_mark(self._store, begun, self._places)
         if mark is not None:
             self._cached_at = mark.stop
         else:
-            mark, self._false_seals = nearest_mark(self._store, key)
-            note_openings(self._store, key.name, self._places)
+            mark, self._false_seals = nearest_mark(self._store, begun)
+            note_openings(self._store, begun.epochs.origin, self._places)
         if mark is not None:
             self._follower.begin(mark)
+            self._began = mark.size
+
+    def begin(self, end: Position) -> None:
+        """Take the log up to ``end`` the short way if a known key vouches for it, else whole.
+
+        A head that a known key signed confirms the way to it, wherever that began. Where only
+        rotations lead to the newest key, they must be seen from the first on.
+        """
+        nothing = self._follower.mark
+        if end.segment >= 0:
+            self.load()
+        self.catch_up(end)
+        if self._began and not self._is_certain():
+            self._began, self.anchors = 0, Anchors()
+            self._places.clear()
+            self._follower.begin(nothing)
+            self.catch_up(end)
+
+    def _is_certain(self) -> bool:
+        keys, size = self._follower.mark.keys, self._follower.mark.size
+        assert keys is not None
+        if self._keyring is None:
+            return certifies(self._follower.pin, keys, size)
+        current = keys.epochs.current
+        try:
+            self._keyring.signer(current.key)
+        except KeyProblem:
+            return False
+        return size > current.first
 
     def catch_up(self, end: Position) -> None:
         """Take all that stands before ``end`` under a signature."""
         for at, piece in follow_log(self._store, self._follower, end):
             if isinstance(piece, Frame):
-                self._places.note(self._follower.size, self._follower.mark.start)
+                mark = self._follower.mark
+                if self._places.note(mark.size, mark.start):
+                    self.anchors.digests[mark.size] = mark.chain
             else:
                 self._anchor(at)
         if self._signed:
             self._follower.rewind()
+            self._vouch()
         else:  # in memory, where nobody signs, the log stands at its end
             self._follower.commit(None, end, end)
+
+    def _vouch(self) -> None:
+        """Remember that this process saw every record since it began."""
+        keys = self._follower.mark.keys
+        if keys is not None:
+            self.anchors.followed(self._began, keys.epochs)
 
     def settle(self) -> None:
         """Take others' records, check publication, set an unsigned tail aside."""
         end = self._store.end()
         if self._settled and end == self._follower.mark.stop:
+            self._take_key()
             return
-        self.catch_up(end)
+        if self._settled:
+            self.catch_up(end)
+        else:
+            self.begin(end)
+        self._take_key()
         if self._signed:
             refuse_rollback(self._store.published(), self._follower)
             self._settle_tail(end)
-            if self._signer is not None and not self._settled:
-                seal_missing(self._store, self._signer, self._false_seals)
+            if not self._settled:
+                self._seal_missing()
         self._settled = True
+
+    def _seal_missing(self) -> None:
+        keys = self._follower.mark.keys
+        if keys is not None and self._signer is not None:
+            seal_missing(self._store, self._signer, keys, self._false_seals)
 
     def commit(self, requests: Iterable[Request]) -> None:
         """Write what ``requests`` ask for as one group; one that cannot be sealed fails alone."""
@@ -115,6 +184,38 @@ class Writer:
             except Exception as problem:  # noqa: BLE001 - whatever it is, it is this caller's
                 request.problem = problem
         self._write(made)
+
+    def rotate(self) -> Record:
+        """Begin an epoch with a new key, and destroy the old one; returns the rotation record.
+
+        The steps, and what a crash between them leaves, are those of ``trust.keyring``.
+        """
+        self.settle()
+        keys, keyring = self._follower.mark.keys, self._keyring
+        if keys is None or keyring is None:
+            raise ReadOnlyError("expected a ledger that is signed here, found one that is not")
+        fresh, number = keyring.prepare().public, keys.epochs.current.number + 1
+        keys.epochs.rotated(self._follower.mark.size + 1, fresh, self._follower.chain)
+        named: dict[str, Json] = {"epoch": number, "public_key": str(fresh)}
+        record = self._write_own(self._author.entry(ROTATED, named))
+        self._signer = keyring.signer(fresh)
+        self._vouch()
+        self._write_own(self._author.entry(ACCEPTED, named))
+        keyring.settle(fresh)
+        return record
+
+    def endorse(self, note: bytes) -> Record:
+        """Record what an offline root endorsed; refused when it does not fit this log."""
+        self.settle()
+        keys = self._follower.mark.keys
+        if keys is None:
+            raise ReadOnlyError("expected a signed ledger to endorse, found an unsigned one")
+        told: dict[str, Json] = {"note": note.decode()}
+        keys.endorsed(self._follower.mark.size, told)
+        against = read_endorsement(note)[0].contradiction(keys.epochs)
+        if against is not None:
+            raise EpochError(against)
+        return self._write_own(self._author.entry(ENDORSED, told))
 
     def take_verbatim(self, body: bytes) -> Digest:
         """Write a recorded body as it is; only where nobody signs."""
@@ -173,29 +274,51 @@ class Writer:
         self._write_own(self._author.entry(RECOVERED, recovered))
 
     def _create(self, at: Position) -> None:
-        assert self._signer is not None
-        self._follower.mark = self._follower.mark._replace(stop=at)
+        assert self._keyring is not None
+        public = self._keyring.public
+        self._signer = self._keyring.signer(public)
+        begun = KeyHistory(Epochs.begun(public), self._root)
+        self._follower.mark = self._follower.mark._replace(stop=at, keys=begun)
         created: dict[str, Json] = {
             "format": segment.FORMAT,
-            "origin": self._signer.name,
-            "public_key": str(self._signer.public),
+            "origin": public.name,
+            "public_key": str(public),
         }
+        if self._root is not None:
+            created["root_key"] = str(self._root)
         self._write_own(self._author.entry(CREATED, created))
 
-    def _write_own(self, entry: Entry) -> None:
+    def _take_key(self) -> None:
+        """Hold the key that the log wants now, after finishing what a rotation began."""
+        keys = self._follower.mark.keys
+        if self._keyring is None or keys is None or self._follower.mark.checkpoint is None:
+            return
+        wanted = keys.epochs.current.key
+        if self._signer is None or self._signer.public != wanted:
+            self._signer = self._keyring.signer(wanted)
+            self._keyring.settle(wanted)
+
+    def _write_own(self, entry: Entry) -> Record:
         mark = self._follower.mark
         made = Group(mark.size, mark.chain, mark.hlc)
-        made.seal([entry], self._clock(), self._node)
-        self._write(made)
+        record = made.seal([entry], self._clock(), self._node)[0]
+        keys = mark.keys
+        if keys is not None and entry.kind == ROTATED:
+            keys = keys.rotated(record.seq, record.attributes, record.digest)
+        elif keys is not None and entry.kind == ENDORSED:
+            keys = keys.endorsed(record.seq, record.attributes)
+        self._write(made, keys)
+        return record
 
-    def _write(self, made: Group) -> None:
+    def _write(self, made: Group, keys: KeyHistory | None = None) -> None:
         """One write and one sync; the head moves when both succeeded."""
         if not made.leaves:
             return
         synced, before = self._durability.synced, self._follower.mark
         frontier = Frontier(before.size, before.edge)
         frontier.extend(made.leaves)
-        signed = self._sign(Head(made.size, made.chain, frontier.root()), made.hlc)
+        keys = keys or before.keys
+        signed = self._sign(Head(made.size, made.chain, frontier.root()), made.hlc, keys)
         frame = segment.checkpoint_frame(signed.note) if signed is not None else b""
         if synced:
             self._store.objects.flush()
@@ -206,18 +329,20 @@ class Writer:
         start = Position(at.segment, at.offset + len(data))
         stop = Position(at.segment, start.offset + len(frame))
         edge = tuple(frontier.hashes)
-        self._follower.begin(Mark(made.size, made.chain, made.hlc, edge, signed, start, stop))
+        self._follower.begin(Mark(made.size, made.chain, made.hlc, edge, signed, start, stop, keys))
         if signed is None:
             self._anchor(stop)
             return
-        self._places.note(made.size, start)
+        if self._places.note(made.size, start):
+            self.anchors.digests[made.size] = made.chain
         self._store.publish(signed.note)
         self.renew_cache()
 
-    def _sign(self, head: Head, hlc: int) -> Checkpoint | None:
-        if self._signer is None:
+    def _sign(self, head: Head, hlc: int, keys: KeyHistory | None) -> Checkpoint | None:
+        if self._signer is None or keys is None:
             return None
-        return checkpoint.sign(self._signer, head, hlc, str(self._durability.name))
+        said = keys.epochs.statement(head.size)
+        return checkpoint.sign(self._signer, head, hlc, self._durability.name, said)
 
     def _sync_unsynced(self, before: Mark) -> None:
         """A durable record must not stand behind one that a power loss can take."""
@@ -245,7 +370,7 @@ class Writer:
         """Without checkpoints, remember chain digests ourselves; memory cannot be altered."""
         size = self._follower.size
         if not self._signed and self._places.note(size, at):
-            self.anchors[size] = self._follower.chain
+            self.anchors.digests[size] = self._follower.chain
 
 
 def _require_expected(request: Request, size: int) -> None:

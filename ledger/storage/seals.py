@@ -16,11 +16,14 @@ from typing import Final, Self
 
 from blake3 import blake3
 
-from ledger.errors import KeyProblem, NoteError, ProofError, SealError
+from ledger.errors import EpochError, NoteError, ProofError, SealError
 from ledger.form.canonical import Digest
-from ledger.trust.keys import PublicKey
+from ledger.trust.epochs import Epoch
 from ledger.trust.merkle import HASH_BYTES, Frontier
 from ledger.trust.note import MAX_NOTE_BYTES, decode64, encode64
+
+Endorsed = tuple[int, bytes]
+"""The seq of an endorsement, and the note that the root signed."""
 
 _CHUNK: Final = 1024 * 1024
 _MAX_DIGITS: Final = 20
@@ -63,29 +66,6 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Rotation:
-    """The key that signs every head of more than ``size`` records, until the next rotation."""
-
-    epoch: int
-    size: int
-    key: PublicKey
-
-    def line(self) -> str:
-        """Epoch, size and key in one line."""
-        return f"{self.epoch} {self.size} {self.key}"
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read what ``line`` wrote."""
-        epoch, _, rest = text.partition(" ")
-        size, _, key = rest.partition(" ")
-        try:
-            return cls(number(epoch, "epoch"), number(size, "size"), PublicKey.parse(key))
-        except (KeyProblem, NoteError) as problem:
-            raise SealError(f"expected epoch, size and key of a rotation: {problem}") from problem
-
-
-@dataclass(frozen=True, slots=True)
 class Seal:
     """One full segment: its length and BLAKE3, the log's state before and after it."""
 
@@ -95,7 +75,8 @@ class Seal:
     digest: Digest
     entry: State
     exit: State
-    rotations: tuple[Rotation, ...] = ()
+    rotations: tuple[Epoch, ...] = ()
+    endorsements: tuple[Endorsed, ...] = ()
 
     def text(self) -> str:
         """The text to be signed."""
@@ -108,7 +89,8 @@ class Seal:
             f"count {self.exit.size - self.entry.size}",
             f"entry {self.entry.line()}",
             f"exit {self.exit.line()}",
-            *(f"rotated {rotation.line()}" for rotation in self.rotations),
+            *(row.line() for row in self.rotations),
+            *(f"endorsed {seq} {encode64(note)}" for seq, note in self.endorsements),
         ]
         return "\n".join(lines) + "\n"
 
@@ -123,8 +105,10 @@ class Seal:
         stop = start + number(valued(count, "count"), "count")
         try:
             name = Digest(decode64(valued(digest, "blake3")))
-        except NoteError as problem:
-            raise SealError(f"expected the segment's digest: {problem}") from problem
+            rows = tuple(Epoch.parse(line) for line in rest if line.startswith("epoch "))
+            notes = tuple(_endorsed(line) for line in rest[len(rows) :])
+        except (EpochError, NoteError) as problem:
+            raise SealError(f"expected a seal: {problem}") from problem
         seal = cls(
             origin,
             number(valued(segment, "segment"), "segment"),
@@ -132,7 +116,8 @@ class Seal:
             name,
             State.parse(start, valued(entry, "entry")),
             State.parse(stop, valued(leave, "exit")),
-            tuple(Rotation.parse(valued(line, "rotated")) for line in rest),
+            rows,
+            notes,
         )
         if seal.text() != text or len(name) != HASH_BYTES:
             raise SealError("expected a seal as sealing spells it, found another spelling")
@@ -161,6 +146,11 @@ def digest_of_all(seals: Iterable[Seal]) -> Digest:
     for seal in seals:
         hasher.update(seal.bytes.to_bytes(8, "big") + seal.digest)
     return Digest(hasher.digest())
+
+
+def _endorsed(line: str) -> Endorsed:
+    seq, _, data = valued(line, "endorsed").partition(" ")
+    return number(seq, "seq"), decode64(data)
 
 
 def valued(line: str, name: str) -> str:

@@ -2,7 +2,8 @@
 
 The text is the origin, the size and the Merkle root, one a line, then extension lines. Ours are
 ``blake3 <base64>`` (the chain digest), ``hlc <decimal>`` (the time of the last record) and
-``durability <mode>``. Whoever knows only the standard form can still verify size and root.
+``durability <mode>``; from the second epoch of keys on also ``epochs <count> <base64>``, the
+digest of their table. Whoever knows only the standard form can still verify size and root.
 """
 
 from collections.abc import Mapping
@@ -12,10 +13,12 @@ from typing import Final
 from ledger.errors import CheckpointError
 from ledger.form.canonical import Digest
 from ledger.form.record import Head
+from ledger.trust.epochs import Epochs
 from ledger.trust.keys import PublicKey, Signer
 from ledger.trust.merkle import HASH_BYTES
 from ledger.trust.note import Note, decode64, encode64, parse
 
+_EPOCHS: Final = "epochs"
 _LEAST_LINES: Final = 3
 _MAX_DIGITS: Final = 20
 
@@ -57,12 +60,19 @@ class Checkpoint:
         return self.extensions[name]
 
 
-def sign(signer: Signer, head: Head, hlc: int, durability: str) -> Checkpoint:
-    """The signed checkpoint of ``head``; ``durability`` names how its group was written."""
+def sign(
+    signer: Signer, head: Head, hlc: int, durability: str, epochs: str | None = None
+) -> Checkpoint:
+    """The signed checkpoint of ``head``; ``durability`` names how its group was written.
+
+    ``epochs`` is what ``Epochs.statement`` gives for the head's size.
+    """
     text = (
         f"{signer.name}\n{head.size}\n{encode64(head.root)}\n"
         f"blake3 {encode64(head.chain)}\nhlc {hlc}\ndurability {durability}\n"
     )
+    if epochs is not None:
+        text += f"{_EPOCHS} {epochs}\n"
     note = signer.sign(text)
     return _from_note(note, note.encode())
 
@@ -79,6 +89,25 @@ def verified(data: bytes, key: PublicKey) -> Checkpoint:
     checkpoint = _from_note(note, data)
     if checkpoint.origin != key.name:
         raise CheckpointError(f"expected origin {key.name!r}, found {checkpoint.origin!r}")
+    return checkpoint
+
+
+def confirmed(data: bytes, epochs: Epochs) -> Checkpoint:
+    """Parse a checkpoint, refusing it unless the key of its epoch signed it.
+
+    From epoch 1 on it must also state the table of epochs, as it stood then.
+    """
+    note = parse(data)
+    checkpoint = _from_note(note, data)
+    epochs.key_at(checkpoint.size).verify(note)
+    if checkpoint.origin != epochs.origin:
+        raise CheckpointError(f"expected origin {epochs.origin!r}, found {checkpoint.origin!r}")
+    expected, found = epochs.statement(checkpoint.size), checkpoint.extensions.get(_EPOCHS)
+    if found != expected:
+        raise CheckpointError(
+            f"expected a line 'epochs {expected}', found {found!r}; the keys of this log changed "
+            "in another way than its signer knew"
+        )
     return checkpoint
 
 

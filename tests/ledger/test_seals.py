@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from ledger import Entry, FileStore, PublicKey, Signer, TokenSignatureLedger, verify
+from ledger import Entry, Epochs, FileStore, PublicKey, Signer, TokenSignatureLedger, verify
 from ledger.chain.sealing import mark_from_seal, read_seal
 from ledger.errors import NoteError, SealError
 from ledger.storage.seals import Seal, State, digest_of
 from ledger.storage.store import Position
 from ledger.trust import checkpoint, note
+from ledger.trust.endorsement import KeyHistory
 
 ORIGIN = "test.example/log"
 SEGMENT_BYTES = 4096
@@ -147,13 +148,17 @@ def test_a_false_seal_is_not_believed_and_is_replaced(
     assert verify(long).size == 125
 
 
+def begun(signer: Signer) -> KeyHistory:
+    return KeyHistory(Epochs.begun(signer.public))
+
+
 def test_a_seal_that_says_too_little_of_the_tree_is_no_mark(long: Path, signer: Signer) -> None:
     store = FileStore(long, read_only=True)
     seal = read_seal(store, 0, ORIGIN)
     assert seal is not None
-    assert mark_from_seal(store, 1, signer.public) is not None
+    assert mark_from_seal(store, 1, begun(signer)) is not None
     stranger = Signer(ORIGIN, b"\7" * 32)
-    assert mark_from_seal(store, 1, stranger.public) is None
+    assert mark_from_seal(store, 1, begun(stranger)) is None
     false = State(seal.exit.size, seal.exit.chain, seal.exit.hlc, seal.exit.edge[::-1])
     assert false.root != seal.exit.root
     store.close()
