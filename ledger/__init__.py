@@ -5,22 +5,24 @@ What one does with it, from the first record to evidence that a stranger can che
 >>> from pathlib import Path
 >>> from tempfile import mkdtemp
 >>> from time import time_ns
->>> from ledger import Entry, TokenSignatureLedger, load_or_create_key, verify
+>>> from ledger import Entry, KeyFile, TokenSignatureLedger, verify
 >>> from ledger import leaf_hash, read_bundle, verify_inclusion, write_bundle
 >>> here = Path(mkdtemp())
->>> key = load_or_create_key(here / "keys" / "log.key", "example.org/doors")
->>> with TokenSignatureLedger.open(here / "log", key, clock=time_ns, node="gate") as log:
+>>> keys = KeyFile.create(here / "keys" / "log.key", "example.org/doors")
+>>> trusted = keys.public  # what others must know of you
+>>> with TokenSignatureLedger.open(here / "log", keys, clock=time_ns, node="gate") as log:
 ...     photo = log.objects.put(b"what the camera saw")
 ...     opened, shut = log.append(  # both are durable when this returns, or neither
 ...         Entry("opened", {"door": 7}, actor="Ada", payload=photo), Entry("shut", {"door": 7})
 ...     )
 ...     print([record.kind for record in log.read()])
 ...     verify_inclusion(log.prove(opened.seq), leaf_hash(opened.body), log.head.root)
+...     rotation = log.rotate()  # from here on a new key signs; the old one is destroyed
 ...     write_bundle(here / "case.os2z", log, [opened.seq], [photo])
 ['ledger.created', 'opened', 'shut']
->>> print(verify(here / "log", key.public, objects=True).status)
+>>> print(verify(here / "log", trusted, objects=True).status)
 ok
->>> with read_bundle(here / "case.os2z", key.public) as bundle:
+>>> with read_bundle(here / "case.os2z", trusted) as bundle:
 ...     print(bundle.trusted, bundle.objects.get(photo))
 True b'what the camera saw'
 

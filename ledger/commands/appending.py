@@ -8,7 +8,7 @@ from pwd import getpwuid
 
 from ledger.chain.log import TokenSignatureLedger
 from ledger.form.record import Author
-from ledger.trust.keys import load_key
+from ledger.trust.keyring import KeyFile
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,9 +24,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def opened(options: argparse.Namespace) -> TokenSignatureLedger:
     """The ledger, which must be there already."""
     node = options.node or os.uname().nodename
-    signer = load_key(options.key)
     return TokenSignatureLedger.open(
-        options.directory, signer, clock=wall_clock, node=node, create=False
+        options.directory, KeyFile(options.key), clock=wall_clock, node=node, create=False
     )
 
 

@@ -31,5 +31,5 @@ def test_the_library_is_taught_in_twenty_lines() -> None:
     lines = [line for example in shown for line in example.source.splitlines()]
     assert len(lines) <= 20
     text = "\n".join(lines)
-    for word in ("open(", "append(", "read(", "prove(", "verify(", "write_bundle("):
+    for word in ("open(", "append(", "read(", "prove(", "verify(", "rotate(", "write_bundle("):
         assert word in text
