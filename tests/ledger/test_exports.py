@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import Entry, Signer, TokenSignatureLedger, digest, read_bundle
+from ledger import Entry, Signer, TokenSignatureLedger, digest, read_bundle, write_bundle
 from ledger.__main__ import main
-from ledger.evidence import ocsf, otel, plain, statement, verify_os2
+from ledger.evidence import jsonl, ocsf, otel, plain, statement, verify_os2
+from ledger.evidence.archive import open_archive
 from ledger.form.record import Record
 from ledger.trust.merkle import leaf_hash
 
@@ -436,6 +437,27 @@ def test_a_statement_needs_the_ledger_s_own_key(rich: Path, tmp_path: Path, caps
     other.chmod(0o600)
     assert main(["export", str(rich), "--format", "in-toto", "--key", str(other)]) == 2
     assert "signed with the key that signs the ledger" in capsys.readouterr().err
+
+
+# --- the page ---------------------------------------------------------------------------------
+
+
+def test_the_page_shows_these_bytes(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ledger-format.md").read_text("utf-8")
+    blocks = page.replace("\n    ", "\n")
+    golden = Path(__file__).parent / "golden" / "v1"
+    path = tmp_path / "x.os2z"
+    with TokenSignatureLedger.read_only(golden) as ledger:
+        write_bundle(path, ledger, [1], [digest(PAYLOAD)], {"case": "7"})
+        row = jsonl.record_line(ledger.record(1)).decode()
+    assert row.replace('"kind"', '\n"kind"') in blocks
+    data, archive = path.read_bytes(), open_archive(path, lambda name: name.startswith("objects/"))
+    assert archive.read("manifest.json", 1000).decode() in blocks
+    for name in ("records/1.body", f"objects/{digest(PAYLOAD).hex()}"):
+        member = archive.members[name]
+        assert data[member.start : member.offset].hex(" ") in blocks
+    assert f"\n{data[-22:].hex(' ')}\n" in blocks
+    archive.close()
 
 
 # --- files, and the command -------------------------------------------------------------------
