@@ -1,12 +1,13 @@
 """What an open log says about its past, for a kept head to be held against it."""
 
 from ledger.chain.log import TokenSignatureLedger
+from ledger.chain.publication import keys_of
 from ledger.trust.equivocation import Prefix
 from ledger.trust.kept import LogFacts
 
 
 def facts_of(log: TokenSignatureLedger) -> LogFacts:
-    """The signed head of ``log``, its key, and what it answers about smaller sizes."""
+    """The signed head of ``log``, its keys, and what it answers about smaller sizes."""
     size = log.head.size
 
     def prefix(old: int) -> Prefix:
@@ -15,5 +16,4 @@ def facts_of(log: TokenSignatureLedger) -> LogFacts:
     def chain(old: int) -> bytes:
         return log.record(old - 1).digest
 
-    keys = () if log.public_key is None else (log.public_key,)
-    return LogFacts(log.checkpoint, keys, prefix, chain)
+    return LogFacts(log.checkpoint, keys_of(log), prefix, chain)

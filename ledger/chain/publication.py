@@ -3,9 +3,13 @@
 from pathlib import Path
 
 from ledger.chain.log import TokenSignatureLedger
-from ledger.errors import LedgerMissing
+from ledger.errors import LedgerMissing, NoteError
 from ledger.tiles import publishing
-from ledger.tiles.publishing import Published, Source
+from ledger.tiles.publishing import CHECKPOINT, Published, Source
+from ledger.trust.checkpoint import Checkpoint
+from ledger.trust.equivocation import signed
+from ledger.trust.keys import PublicKey
+from ledger.trust.note import MAX_NOTE_BYTES
 
 
 def publish(
@@ -30,13 +34,35 @@ def renew_tiles(
     return Published(source.head.size, tiles, bundles)
 
 
+def keys_of(log: TokenSignatureLedger) -> tuple[PublicKey, ...]:
+    """All keys that signed heads of ``log``."""
+    return () if log.public_key is None else (log.public_key,)
+
+
+def signed_head(log: TokenSignatureLedger) -> Checkpoint:
+    """The signed head, with the cosignatures it was published with, where there are any.
+
+    The file ``checkpoint`` counts only when it states this very head and the log's own signature
+    on it holds; cosignatures are passed on as they are, for whoever knows the witnesses' keys.
+    """
+    head = log.checkpoint
+    if head is None:
+        raise LedgerMissing("expected a ledger with a signed head, found one without")
+    if log.directory is None:
+        return head
+    try:
+        with (log.directory / CHECKPOINT).open("rb") as file:
+            found = signed(file.read(MAX_NOTE_BYTES + 1), keys_of(log))
+    except (OSError, NoteError):
+        return head
+    same = (found.size, found.root, found.extensions) == (head.size, head.root, head.extensions)
+    return found if same else head
+
+
 def _source(log: TokenSignatureLedger) -> Source:
-    head, key = log.checkpoint, log.public_key
-    if head is None or key is None:
-        raise LedgerMissing("expected a signed ledger to publish, found one without a signed head")
     return Source(
-        head,
-        (key,),
+        signed_head(log),
+        keys_of(log),
         leaves=log.leaves,
         bodies=lambda start, stop: (record.body for record in log.read(start, stop)),
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from ledger.chain.log import TokenSignatureLedger
+from ledger.chain.publication import signed_head
 from ledger.commands import OK
 from ledger.commands.given import public_key
 from ledger.commands.placed import place
@@ -23,6 +24,5 @@ def run(options: argparse.Namespace) -> int:
     """Open the ledger, which checks its end, and give the note of its head."""
     key = public_key(options.pubkey) if options.pubkey is not None else None
     with TokenSignatureLedger.read_only(options.directory, key) as log:
-        assert log.checkpoint is not None  # a ledger without a signed head does not open
-        place(log.checkpoint.note, options.out)
+        place(signed_head(log).note, options.out)
     return OK

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from ledger.chain.log import TokenSignatureLedger
+from ledger.chain.publication import keys_of
 from ledger.commands import BROKEN, EMPTY, OK
 from ledger.commands.given import public_key
 from ledger.commands.placed import content, place
@@ -83,9 +84,8 @@ def _gather(
     """Both heads, and between different sizes what links them."""
     paths = (options.first, options.second)
     logs = [_opened(path, trusted, opened) for path in paths]
-    keys = tuple(trusted) or tuple(
-        dict.fromkeys(log.public_key for log in logs if log is not None and log.public_key)
-    )
+    named = (key for log in logs if log is not None for key in keys_of(log))
+    keys = tuple(trusted) or tuple(dict.fromkeys(named))
     if not keys:
         raise KeyFormatError(
             "expected --pubkey, found none; a checkpoint does not contain the key it was signed "

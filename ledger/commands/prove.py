@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Final
 
 from ledger.chain.log import TokenSignatureLedger
+from ledger.chain.publication import signed_head
 from ledger.commands import OK
 from ledger.commands.given import public_key
 from ledger.commands.placed import content, place
 from ledger.commands.shown import document, printable
-from ledger.errors import CanonicalError, ProofError
+from ledger.errors import CanonicalError, ProofError, PrunedError
 from ledger.form import canonical
 from ledger.form.record import MAX_BODY_BYTES
 from ledger.trust.equivocation import signed
@@ -38,7 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="a new file instead of output")
     parser.add_argument("--check", type=Path, metavar="FILE", help="check a proof; needs --pubkey")
-    parser.add_argument("--pubkey", metavar="FILE|TEXT", help="the public key you trust")
+    parser.add_argument(
+        "--pubkey", metavar="FILE|TEXT", action="append", default=[], help="a key you trust"
+    )
     parser.add_argument(
         "--body", type=Path, metavar="FILE", help="with --check: the record's bytes"
     )
@@ -52,27 +55,35 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Make a proof, or check one."""
     if options.check is not None:
-        if options.directory is not None or options.pubkey is None:
+        if options.directory is not None or not options.pubkey:
             options.refuse("--check FILE needs --pubkey and takes no ledger")
         return _check(options)
     if options.directory is None or (options.seq is None) == (options.since is None):
         options.refuse("give DIR and SEQ, DIR and --since SIZE, or --check FILE")
-    key = public_key(options.pubkey) if options.pubkey is not None else None
+    key = public_key(options.pubkey[0]) if options.pubkey else None
     with TokenSignatureLedger.read_only(options.directory, key) as log:
-        assert log.checkpoint is not None  # a ledger without a signed head does not open
-        note = log.checkpoint.note
+        head = signed_head(log)
         if options.since is not None:
-            hashes = log.prove_consistency(options.since, log.checkpoint.size)
-            place(ConsistencyProof(options.since, hashes, note).encode(), options.out)
+            hashes = log.prove_consistency(options.since, head.size)
+            place(ConsistencyProof(options.since, hashes, head.note).encode(), options.out)
         else:
             proof = log.prove(options.seq)
-            body = log.record(options.seq).body
-            place(RecordProof(body, proof.index, proof.hashes, note).encode(), options.out)
+            body = _body(log, options.seq)
+            place(RecordProof(body, proof.index, proof.hashes, head.note).encode(), options.out)
     return OK
 
 
+def _body(log: TokenSignatureLedger, seq: int) -> bytes | None:
+    """The record's bytes; none where they were pruned, which leaves the proof as it was."""
+    try:
+        return log.record(seq).body
+    except PrunedError as gone:
+        sys.stderr.write(f"ledger: {printable(str(gone))}; check the proof with --body\n")
+        return None
+
+
 def _check(options: argparse.Namespace) -> int:
-    keys = (public_key(options.pubkey),)
+    keys = tuple(public_key(text) for text in options.pubkey)
     data = content(options.check, MAX_PROOF_BYTES)
     if data.startswith(b"old "):
         if options.older is None:

@@ -26,7 +26,7 @@ from ledger import (
     TokenSignatureLedger,
 )
 from ledger.__main__ import main
-from ledger.chain.publication import publish, renew_tiles
+from ledger.chain.publication import publish, renew_tiles, signed_head
 from ledger.tiles.folder import TileFolder
 from ledger.tiles.form import (
     ENTRIES,
@@ -45,6 +45,8 @@ from ledger.tiles.tree import TiledTree
 from ledger.trust import checkpoint as checkpoints
 from ledger.trust.keys import PublicKey
 from ledger.trust.merkle import leaf_hash, root, verify_consistency, verify_inclusion
+from ledger.trust.note import Signature
+from ledger.trust.note import parse as parse_note
 
 ROOT = Path(__file__).parent.parent.parent
 VECTORS = ROOT / "tests" / "vectors"
@@ -425,6 +427,26 @@ def test_publishing(open_ledger: Opened, tmp_path: Path) -> None:
         assert publish(log, out, check=True).tiles > 0
         _read_as_a_stranger(out, log)
     assert not [path for path in out.rglob("*") if ".new" in path.name]
+
+
+def test_cosignatures_are_published_too(open_ledger: Opened, tmp_path: Path) -> None:
+    """The file checkpoint counts when it states this head and the log's signature holds."""
+    out, place = tmp_path / "out", tmp_path / "log" / "checkpoint"
+    with open_ledger() as log:
+        log.append(Entry("x", {}))
+        plain = place.read_bytes()
+        cosigned = parse_note(plain).adding([Signature("witness", b"1234", b"56")]).encode()
+        for lying, wanted in (
+            (cosigned, cosigned),
+            (cosigned.replace(b"\n2\n", b"\n3\n"), plain),
+            (b"", plain),
+            (plain, plain),
+        ):
+            place.write_bytes(lying)
+            assert signed_head(log).note == wanted
+        place.write_bytes(cosigned)
+        publish(log, out)
+        assert (out / "checkpoint").read_bytes() == cosigned
 
 
 def test_the_checkpoint_is_published_last(open_ledger: Opened, tmp_path: Path) -> None:
