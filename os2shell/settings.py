@@ -37,6 +37,7 @@ class Settings:
     history: Path
     images: Path
     caches: Path
+    colour: bool
 
     @property
     def state(self) -> Path:
@@ -82,6 +83,7 @@ def read_settings(options: Options) -> Settings:
         history=data / "history",
         images=_images(cache),
         caches=cache,
+        colour=not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",  # no-color.org
     )
 
 

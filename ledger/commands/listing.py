@@ -32,6 +32,8 @@ from ledger.query.words import Needle, needle
 
 RECORD_SCHEMA: Final = "os2.ledger.record/1"
 LOG_SCHEMA: Final = "os2.ledger.log/1"
+WIDTH: Final = 160
+"""Of lines that go elsewhere than to a terminal."""
 _PATIENCE_S: Final = 1.0
 _NANOSECONDS: Final = 1_000_000_000
 
@@ -124,19 +126,17 @@ def listed(options: argparse.Namespace, query: Query) -> int:
 
 
 def print_lines(records: Iterable[Record], sought: Needle | None = None) -> None:
-    """One line a record, each shown at once."""
+    """One line a record."""
     lines = lines_here(sought)
     for record in records:
         sys.stdout.write(lines.line(record) + "\n")
-        if lines.width is not None:
-            sys.stdout.flush()
 
 
 def lines_here(sought: Needle | None = None) -> RecordLines:
-    """Lines for where stdout goes: cut to a terminal's width, unless they show what was sought."""
+    """Lines for where stdout goes, cut to a terminal's width or a generous one."""
     terminal = sys.stdout.isatty()
     wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"  # noqa: TID251 - no-color.org
-    width = shutil.get_terminal_size().columns if terminal and sought is None else None
+    width = shutil.get_terminal_size().columns if terminal else WIDTH
     return RecordLines(colour=terminal and wanted, width=width, sought=sought)
 
 

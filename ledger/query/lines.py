@@ -5,6 +5,7 @@ Texts of a ledger are foreign data. Every character that a terminal would obey i
 wanted, are control sequences, and they are ours.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,7 @@ from ledger.query.words import Needle
 
 _KNOWN: Final = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _DIGITS: Final = 12
+_ROOM: Final = 100
 _DIM, _KIND, _SEQ, _FOUND, _PLAIN = "\x1b[2m", "\x1b[36m", "\x1b[33m", "\x1b[1;31m", "\x1b[0m"
 
 
@@ -23,7 +25,8 @@ _DIM, _KIND, _SEQ, _FOUND, _PLAIN = "\x1b[2m", "\x1b[36m", "\x1b[33m", "\x1b[1;3
 class RecordLines:
     """Makes lines; ``about`` chooses what is told after the kind (else all attributes).
 
-    ``width`` cuts lines to so many characters. ``sought`` is shown where it was found.
+    ``width`` cuts lines to so many characters. With ``sought``, what is told is the attributes
+    around the place where it was found.
     """
 
     colour: bool = False
@@ -33,7 +36,6 @@ class RecordLines:
 
     def line(self, record: Record) -> str:
         """The line of ``record``, without its end."""
-        told = record.attributes if self.about is None else self.about(record)
         columns = (
             f"{record.seq:>7}",
             local(record.hlc),
@@ -41,10 +43,8 @@ class RecordLines:
             f"{visible(record.actor) or '-':<10}",
             f"{visible(record.kind):<20}",
         )
-        text = flat(told)
-        if self.width is not None:
-            taken = len("  ".join(columns)) + 2
-            text = _cut(text, max(self.width - taken, 0))
+        room = None if self.width is None else self.width - len("  ".join(columns)) - 2
+        text = self._told(record, room)
         if not self.colour:
             return "  ".join((*columns, text)).rstrip()
         seq, at, session, actor, kind = columns
@@ -54,12 +54,22 @@ class RecordLines:
             f"{self._marked(text)}"
         ).rstrip()
 
+    def _told(self, record: Record, room: int | None) -> str:
+        if self.sought is not None:
+            text = flat(record.attributes)
+            folded = text.casefold()
+            place = folded.find(self.sought.folded) if len(folded) == len(text) else -1
+            if place >= 0:
+                return _around(text, place, _ROOM if room is None else max(room, _ROOM))
+        text = flat(record.attributes if self.about is None else self.about(record))
+        return text if room is None else _cut(text, max(room, 0))
+
     def _marked(self, text: str) -> str:
         """``text`` with what was sought standing out, unless folding changes lengths."""
         if self.sought is None or len(text.casefold()) != len(text):
             return text
         parts, at = [], 0
-        for found in self.sought.place.finditer(text.casefold()):
+        for found in re.finditer(re.escape(self.sought.folded), text.casefold()):
             start, stop = found.span()
             parts.append(f"{text[at:start]}{_FOUND}{text[start:stop]}{_PLAIN}")
             at = stop
@@ -67,11 +77,10 @@ class RecordLines:
 
 
 def flat(value: Json) -> str:
-    """``value`` on one line: maps as ``key=value``, long bytes by their first digits."""
+    """``value`` on one line: maps as ``key=value``, bytes as text or by their first digits."""
     match value:
         case bytes():
-            digits = value.hex()
-            return digits if len(digits) <= _DIGITS else f"{digits[:_DIGITS]}…"
+            return _text(value)
         case str():
             return visible(value)
         case list():
@@ -93,8 +102,22 @@ def _escape(number: int) -> str:
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"  # noqa: PLR2004 - one byte
 
 
+def _text(value: bytes) -> str:
+    try:
+        return visible(value.decode())
+    except UnicodeDecodeError:
+        digits = value.hex()
+        return digits if len(digits) <= _DIGITS else f"{digits[:_DIGITS]}…"
+
+
 def _inner(value: Json) -> str:
     return f"{{{flat(value)}}}" if type(value) is dict else flat(value)
+
+
+def _around(text: str, place: int, room: int) -> str:
+    """``room`` characters of ``text`` with ``place`` in their first third."""
+    start = max(min(place - room // 3, len(text) - room), 0)
+    return ("…" if start else "") + _cut(text[start:], room)
 
 
 def _cut(text: str, width: int) -> str:

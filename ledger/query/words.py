@@ -61,6 +61,7 @@ def _scalar(value: Json) -> str:
 class Needle:
     """A text to look for; made by ``needle``."""
 
+    folded: str
     place: re.Pattern[str]
     whole: tuple[str, ...]
     beginning: str | None
@@ -100,4 +101,4 @@ def needle(text: str) -> Needle:
             whole.append(word.group())
         elif len(word.group()) >= SHORTEST_PREFIX:
             beginning = word.group()
-    return Needle(re.compile(boundary + re.escape(folded)), tuple(whole), beginning)
+    return Needle(folded, re.compile(boundary + re.escape(folded)), tuple(whole), beginning)

@@ -1,49 +1,67 @@
-"""``ledger``: read and check the record. Looking appends nothing; see decision 0003."""
+"""``ledger``: read, search, follow, check the record. Looking appends nothing (decision 0003)."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 
 from ledger import Json
 from os2shell.executors.audit import Audit, AuditLedger
-from os2shell.executors.history import ReadHistory, RecordView
+from os2shell.executors.history import RECORD_SCHEMA, ListHistory, ReadHistory, RecordView
 from os2shell.model.capability import Capability
 from os2shell.model.command import Command, Context, Outcome, Recording
 from os2shell.model.errors import UsageError
 from os2shell.model.numbers import whole_number
 from os2shell.model.plain import all_from_json, from_json, to_json
-from os2shell.model.shown import jsonable, one_line
+from os2shell.model.selection import EVERYTHING, Selection, query_of
+from os2shell.model.shown import jsonable
 
-USAGE = "ledger log [--limit N] [--session S] [--kind K] | show SEQ | verify, each with [--json]"
-DEFAULT_LIMIT = 50
-SUMMARY_CHARACTERS = 100
-EXIT = {"ok": 0, "broken": 1, "unreadable": 4, "empty": 5}
+USAGE: Final = (
+    "ledger log [WHICH] [--limit N | --all] [--reverse] | grep TEXT [WHICH] [--limit N] | "
+    "tail [-f] [-n N] [WHICH] | show SEQ | verify, each with [--json]; WHICH is any of --kind K, "
+    "--actor A, --session S, --token T, --node N (each may be repeated, * stands for anything), "
+    "--since T, --until T (2h, 3d, or ISO 8601), --start SEQ, --stop SEQ, --text TEXT, --scan "
+    "(ask no index)"
+)
+LOG_LIMIT: Final = 50
+TAIL_LIMIT: Final = 10
+EXIT: Final = {"ok": 0, "broken": 1, "unreadable": 4, "empty": 5}
+NOTHING: Final = 5
+NAMED: Final = frozenset({"--kind", "--actor", "--session", "--token", "--node"})
+WORDED: Final = frozenset({"--since", "--until", "--text"})
+NUMBERED: Final = frozenset({"--start", "--stop", "--limit", "-n"})
+FLAGS: Final = frozenset({"--json", "--all", "--reverse", "--scan", "-f", "--follow"})
+ONLY: Final = {
+    "--all": "log",
+    "--limit": "log grep",
+    "--reverse": "log grep",
+    "--scan": "log grep",
+    "-n": "tail",
+    "-f": "tail",
+    "--follow": "tail",
+}
+"""Options that belong to some verbs only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Args:
-    """What to look at: ``verb`` is log, show or verify."""
+    """What to look at: ``verb`` is log, grep, tail, show or verify."""
 
     verb: str
     seq: int | None = None
-    limit: int = DEFAULT_LIMIT
-    session: str | None = None
-    kind: str | None = None
+    selection: Selection = EVERYTHING
+    follow: bool = False
     json: bool = False
 
 
 def parse(words: Sequence[str]) -> Args:
     """Read the verb and its options."""
-    rest = [word for word in words if word != "--json"]
-    as_json = len(rest) < len(words)
-    match rest:
-        case ["verify"]:
-            return Args("verify", json=as_json)
-        case ["show", seq]:
-            return Args("show", seq=whole_number("SEQ", seq), json=as_json)
-        case ["log", *options]:
-            return _log(options, as_json=as_json)
+    match list(words):
+        case ["verify" | "show" as verb, *rest]:
+            return _plain(verb, [word for word in rest if word != "--json"], len(rest))
+        case ["log" | "grep" | "tail" as verb, *rest]:
+            return _listing(verb, rest)
         case _:
             raise UsageError(f"ledger {' '.join(words)}", expected=USAGE)
 
@@ -55,6 +73,8 @@ def run(args: Args, context: Context) -> Outcome:
             return _verify(args, context)
         case "show":
             return _show(args, context)
+        case "log" | "grep" if args.json:
+            return _document(args, context)
         case _:
             return _list(args, context)
 
@@ -87,83 +107,131 @@ def verification_text(found: Audit) -> str:
 
 def _show(args: Args, context: Context) -> Outcome:
     assert args.seq is not None
-    records = _records(context, ReadHistory(start=args.seq, stop=args.seq + 1))
+    records = _records(context, Selection(start=args.seq, stop=args.seq + 1))
     if not records:
         raise UsageError(f"no record {args.seq}", remedy="`os2 ledger log` lists the newest")
     body = to_json(records[0])
     extra: dict[str, Json] = (
-        {"schema": "os2.ledger-record/1"} if args.json else {"at": _instant(records[0])}
+        {"schema": RECORD_SCHEMA} if args.json else {"at": _instant(records[0].hlc)}
     )
     return Outcome(json.dumps(jsonable({**extra, **body}), indent=2))
 
 
+def _document(args: Args, context: Context) -> Outcome:
+    rows: list[Json] = [to_json(record) for record in _records(context, args.selection)]
+    body: Json = {"schema": "os2.ledger-log/1", "records": rows}
+    return Outcome(json.dumps(jsonable(body), indent=2), code=_code(args, len(rows)))
+
+
 def _list(args: Args, context: Context) -> Outcome:
-    effect = ReadHistory(newest=args.limit, session=args.session, of_kind=args.kind)
-    records = _records(context, effect)
-    if args.json:
-        rows: list[Json] = [to_json(record) for record in records]
-        body: Json = {"schema": "os2.ledger-log/1", "records": rows}
-        return Outcome(json.dumps(jsonable(body), indent=2))
-    return Outcome("\n".join(_line(record) for record in records) or "no such record")
+    shown = context.perform(ListHistory(args.selection, args.follow, args.json))
+    assert isinstance(shown, int)
+    notes = () if shown or args.follow or args.json else ("no such record",)
+    return Outcome(notes=notes, code=_code(args, shown))
 
 
-def _records(context: Context, effect: ReadHistory) -> tuple[RecordView, ...]:
-    return all_from_json(RecordView, context.perform(effect))
+def _code(args: Args, found: int) -> int:
+    return NOTHING if args.verb == "grep" and not found else 0
 
 
-def _line(record: RecordView) -> str:
-    about = one_line(_essence(record))[:SUMMARY_CHARACTERS]
-    return (
-        f"{record.seq:>7}  {_instant(record)}  {one_line(record.session or '-'):<6}  "
-        f"{one_line(record.actor or '-'):<10}  {one_line(record.kind):<20}  {about}"
-    )
+def _records(context: Context, selection: Selection) -> tuple[RecordView, ...]:
+    return all_from_json(RecordView, context.perform(ReadHistory(selection)))
 
 
-def _essence(record: RecordView) -> Json:
-    """The attributes that tell most, where the kind is known; else all of them."""
-    match record.attributes:
-        case {"command": str(command), "arguments": dict(arguments), "rule": rule}:
-            return {"command": command, "rule": rule, **_given(arguments)}
-        case {"command": str(command), "arguments": dict(arguments)}:
-            return {"command": command, **_given(arguments)}
-        case {"admitted": admitted, "code": code, "cause": cause}:
-            return {"of": admitted, "code": code, "cause": cause}
-        case {"name": str(name), "grants": dict(grants), "restricted_imports": _}:
-            return {"name": name, "tokens": list(grants)}
-        case other:
-            return other
-
-
-def _given(arguments: dict[str, Json]) -> dict[str, Json]:
-    """The arguments that say something."""
-    return {name: value for name, value in arguments.items() if value not in (None, False, [])}
-
-
-def _instant(record: RecordView) -> str:
-    seconds, milliseconds = divmod(record.hlc >> 16, 1000)
+def _instant(hlc: int) -> str:
+    seconds, milliseconds = divmod(hlc >> 16, 1000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{milliseconds:03d}Z"
 
 
-def _log(options: Sequence[str], *, as_json: bool) -> Args:
-    values: dict[str, str] = {}
-    rest = list(options)
-    while rest:
-        flag = rest.pop(0)
-        if flag not in {"--limit", "--session", "--kind"} or not rest:
-            raise UsageError(f"ledger log: {flag}", expected="--limit N, --session S or --kind K")
-        values[flag] = rest.pop(0)
+def _plain(verb: str, rest: Sequence[str], given: int) -> Args:
+    as_json = len(rest) < given
+    if verb == "verify" and not rest:
+        return Args("verify", json=as_json)
+    if verb == "show" and len(rest) == 1:
+        return Args("show", seq=whole_number("SEQ", rest[0]), json=as_json)
+    raise UsageError(f"ledger {verb} {' '.join(rest)}", expected=USAGE)
+
+
+def _listing(verb: str, words: list[str]) -> Args:
+    texts, options, flags = _options(verb, words)
+    selection = _selected(options)
+    if verb == "grep":
+        if len(texts) != 1 or selection.text is not None:
+            raise UsageError(
+                f"ledger grep with {len(texts)} texts", expected="one TEXT to look for"
+            )
+        selection = replace(selection, text=texts[0])
+    elif texts:
+        raise UsageError(f"ledger {verb}: {texts[0]}", expected=USAGE)
+    if "--all" in flags and selection.limit is not None:
+        raise UsageError("ledger log --limit with --all", expected="one of them")
+    if selection.limit is None and verb != "grep" and "--all" not in flags:
+        selection = replace(selection, limit=LOG_LIMIT if verb == "log" else TAIL_LIMIT)
+    selection = replace(selection, reverse="--reverse" in flags, scan="--scan" in flags)
+    query_of(selection, 0)  # refuses times and texts that mean nothing, before anybody is asked
     return Args(
-        "log",
-        limit=whole_number("--limit", values.get("--limit", str(DEFAULT_LIMIT))),
-        session=values.get("--session"),
-        kind=values.get("--kind"),
-        json=as_json,
+        verb,
+        selection=selection,
+        follow=bool(flags & {"-f", "--follow"}),
+        json="--json" in flags,
+    )
+
+
+def _options(
+    verb: str, words: Sequence[str]
+) -> tuple[list[str], list[tuple[str, str]], frozenset[str]]:
+    """The words that are no options, options with their values, and flags."""
+    texts: list[str] = []
+    options: list[tuple[str, str]] = []
+    flags: set[str] = set()
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            return texts + rest, options, frozenset(flags)
+        if not word.startswith("-") or word == "-":
+            texts.append(word)
+            continue
+        if verb not in ONLY.get(word, verb):
+            raise UsageError(f"ledger {verb}: {word}", expected=f"it with {ONLY[word]}")
+        if word in FLAGS:
+            flags.add(word)
+        elif word in NAMED | WORDED | NUMBERED and rest:
+            options.append((word, rest.pop(0)))
+        else:
+            raise UsageError(f"ledger {verb}: {word}", expected=USAGE)
+    return texts, options, frozenset(flags)
+
+
+def _selected(options: Sequence[tuple[str, str]]) -> Selection:
+    names: dict[str, tuple[str, ...]] = {}
+    given: dict[str, str] = {}
+    numbers: dict[str, int] = {}
+    for word, value in options:
+        if word in NAMED:
+            names[word] = (*names.get(word, ()), value)
+        elif word in WORDED:
+            given[word] = value
+        else:
+            numbers["--limit" if word == "-n" else word] = whole_number(word, value)
+    return Selection(
+        kinds=names.get("--kind", ()),
+        actors=names.get("--actor", ()),
+        sessions=names.get("--session", ()),
+        tokens=names.get("--token", ()),
+        nodes=names.get("--node", ()),
+        since=given.get("--since"),
+        until=given.get("--until"),
+        text=given.get("--text"),
+        start=numbers.get("--start", 0),
+        stop=numbers.get("--stop"),
+        limit=numbers.get("--limit"),
     )
 
 
 COMMAND = Command(
     name="ledger",
-    summary="read and verify the ledger",
+    summary="read, search, follow and verify the ledger",
     usage=USAGE,
     arguments=Args,
     needs=frozenset({Capability.LEDGER_READ}),

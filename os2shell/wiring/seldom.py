@@ -11,7 +11,7 @@ from os2shell.executors.capture import Capturer, WorkspaceFolder
 from os2shell.executors.evidence import EvidenceExporter, ExportEvidence, open_evidence
 from os2shell.executors.files import FileReader, ReadFile
 from os2shell.executors.guest import GuestRunner, ImageSource, RunGuest
-from os2shell.executors.history import HistoryReader, ReadHistory
+from os2shell.executors.history import HistoryReader, ListHistory, ReadHistory
 from os2shell.executors.live import Executors, LiveWorld
 from os2shell.executors.machine import MachineProber, ProbeMachine
 from os2shell.executors.tamper import DemonstrateTampering, TamperDemonstrator
@@ -59,9 +59,11 @@ class LedgerSource:
 def executors(parts: Parts) -> Executors:
     """The table."""
     settings = parts.settings
+    history = HistoryReader(parts.reading, colour=settings.colour)
     return {
         ReadFile: FileReader(settings.workspace).perform,
-        ReadHistory: HistoryReader(parts.reading).perform,
+        ReadHistory: history.perform,
+        ListHistory: history.list,
         AuditLedger: Auditor(settings.ledger, parts.trusted_key).perform,
         ExportEvidence: EvidenceExporter(parts.reading, PROGRAMS).perform,
         Refold: Refolder(lambda: LedgerSource(parts.reading()), FOLDS).perform,

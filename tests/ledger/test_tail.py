@@ -314,7 +314,7 @@ def test_colours_are_for_terminals_that_want_them(foreign: Path) -> None:
     ):
         assert "\x1b" not in plain
     narrow = on_terminal("log", foreign, TERM="dumb")
-    assert all(len(line) <= 90 for line in narrow.splitlines())
+    assert all(len(line) <= 80 for line in narrow.splitlines())
     assert "…" in narrow
 
 
@@ -330,4 +330,17 @@ def test_lines() -> None:
     told = RecordLines(about=lambda _: {"only": True}).line(record)
     assert told.endswith("only=True")
     assert visible("a\u202eb\tc\x7f") == "a\\u202eb\\tc\\x7f"
-    assert flat([1, {"a": None}, b"\x01"]) == "[1 a=None 01]"
+    assert flat([1, {"a": None}, b"\xff", b"text"]) == "[1 a=None ff text]"
+
+
+def test_a_line_shows_where_it_was_found() -> None:
+    ledger = TokenSignatureLedger(MemoryStore(), clock=lambda: 0, node="n")
+    told: Any = {"data": b"first\nneedle in it", "text": "x " * 500 + "needle" + " y" * 500}
+    (record,) = ledger.append(Entry("kind", told))
+    line = RecordLines(sought=needle("needle"), width=120).line(record)
+    assert "data=first\\nneedle in it" in line
+    line = RecordLines(sought=needle("needle y"), width=120).line(record)
+    assert "x needle y" in line
+    assert line.count("…") == 2
+    assert len(line) < 200
+    assert "kind" in RecordLines(sought=needle("kind"), width=120).line(record)
