@@ -114,16 +114,16 @@ def _export(options: argparse.Namespace) -> None:
 def _lines(
     options: argparse.Namespace, ledger: TokenSignatureLedger, start: int, stop: int
 ) -> Iterator[bytes]:
+    records = ledger.read(start, stop)
     match options.format:
         case "jsonl":
-            return jsonl.partial_lines(ledger, start, stop, objects=options.objects)
+            return jsonl.partial_lines(ledger, records, objects=options.objects)
         case "ocsf":
-            return map(line, ocsf.events(ledger.read(start, stop), _key_of(ledger)))
+            return map(line, ocsf.events(records, _key_of(ledger)))
         case "otel":
-            return map(line, otel.batches(ledger.read(start, stop), _key_of(ledger)))
+            return map(line, otel.batches(records, _key_of(ledger)))
         case _:
-            signer = load_key(options.key)
-            made: Plain = statement.envelope(ledger, signer, start, stop)
+            made: Plain = statement.envelope(ledger, load_key(options.key), records)
             return iter((line(made),))
 
 

@@ -60,10 +60,10 @@ def full_lines(
 
 
 def partial_lines(
-    ledger: "TokenSignatureLedger", start: int, stop: int | None, *, objects: bool = False
+    ledger: "TokenSignatureLedger", records: Iterable[Record], *, objects: bool = False
 ) -> Iterator[bytes]:
-    """Some records of ``ledger``, each verified under its signed head, and that head."""
-    return _ended(_partial(ledger, start, stop, objects=objects))
+    """``records`` as ``ledger`` gave them, verified, and its signed head."""
+    return _ended(_partial(ledger, records, objects=objects))
 
 
 def _ended(lines: Iterator[bytes]) -> Iterator[bytes]:
@@ -96,14 +96,14 @@ def _full(directory: Path, key: PublicKey | None, *, objects: bool) -> Iterator[
 
 
 def _partial(
-    ledger: "TokenSignatureLedger", start: int, stop: int | None, *, objects: bool
+    ledger: "TokenSignatureLedger", records: Iterable[Record], *, objects: bool
 ) -> Iterator[bytes]:
     signed = ledger.checkpoint
     if signed is None:
         raise BundleError("expected a signed ledger, found one without checkpoint")
     yield heading(ledger.origin, str(ledger.public_key), full=False)
     named: dict[Digest, None] = {}
-    for record in ledger.read(start, stop):
+    for record in records:
         yield record_line(record)
         if objects:
             named.update(dict.fromkeys(contents(record)))

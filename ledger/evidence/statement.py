@@ -11,6 +11,7 @@ its first line is a name without spaces. So neither can be taken for the other.
 
 import base64
 import json
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ from ledger.errors import BundleError, WrongKey
 from ledger.evidence.jsonl import contents
 from ledger.evidence.plain import Plain
 from ledger.form.canonical import Digest
+from ledger.form.record import Record
 from ledger.trust.keys import Signer
 from ledger.trust.note import encode64
 
@@ -31,15 +33,15 @@ MAX_SUBJECTS: Final = 10_000
 
 
 def envelope(
-    ledger: "TokenSignatureLedger", signer: Signer, start: int = 0, stop: int | None = None
+    ledger: "TokenSignatureLedger", signer: Signer, records: Iterable[Record]
 ) -> dict[str, Plain]:
-    """The signed envelope around records ``start`` to ``stop``."""
+    """The signed envelope around ``records`` as ``ledger`` gave them."""
     if ledger.public_key != signer.public:
         raise WrongKey(
             f"expected the secret half of {ledger.public_key}, found that of {signer.public}; "
             "a statement is signed with the key that signs the ledger"
         )
-    payload = json.dumps(_statement(ledger, start, stop), sort_keys=True, separators=(",", ":"))
+    payload = json.dumps(_statement(ledger, records), sort_keys=True, separators=(",", ":"))
     (signature,) = signer.sign(pre_authentication(PAYLOAD_TYPE, payload)).signatures
     return {
         "payloadType": PAYLOAD_TYPE,
@@ -53,7 +55,7 @@ def pre_authentication(kind: str, payload: str) -> str:
     return f"DSSEv1 {len(kind)} {kind} {len(payload)} {payload}"
 
 
-def _statement(ledger: "TokenSignatureLedger", start: int, stop: int | None) -> dict[str, Plain]:
+def _statement(ledger: "TokenSignatureLedger", records: Iterable[Record]) -> dict[str, Plain]:
     signed = ledger.checkpoint
     if signed is None:
         raise BundleError("expected a signed ledger, found one without checkpoint")
@@ -61,16 +63,14 @@ def _statement(ledger: "TokenSignatureLedger", start: int, stop: int | None) -> 
         {"name": "checkpoint", "digest": {"sha256": sha256(signed.note).hexdigest()}}
     ]
     named: dict[Digest, None] = {}
-    last = start
-    for record in ledger.read(start, stop):
+    for record in records:
         digest = sha256(record.body).hexdigest()
         subjects.append({"name": f"records/{record.seq}", "digest": {"sha256": digest}})
         named.update(dict.fromkeys(contents(record)))
-        last = record.seq + 1
         if len(subjects) + len(named) > MAX_SUBJECTS:
             raise BundleError(
-                f"expected at most {MAX_SUBJECTS} subjects in a statement, found more from record "
-                f"{start} to {last}; choose fewer records"
+                f"expected at most {MAX_SUBJECTS} subjects in a statement, found more up to record "
+                f"{record.seq}; choose fewer records"
             )
     subjects.extend(
         {"name": f"objects/{name.hex()}", "digest": {"blake3": name.hex()}} for name in named
@@ -81,7 +81,6 @@ def _statement(ledger: "TokenSignatureLedger", start: int, stop: int | None) -> 
         "predicateType": PREDICATE_TYPE,
         "predicate": {
             "origin": signed.origin,
-            "records": {"from": start, "to": last},
             "head": {"size": signed.size, "root": signed.root.hex()},
             "checkpoint": signed.note.decode(),
         },

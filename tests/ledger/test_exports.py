@@ -423,7 +423,7 @@ def test_the_statement_is_signed_as_dsse_says(
     note = said["predicate"]["checkpoint"].encode()
     assert subjects["checkpoint"] == {"sha256": sha256(note).hexdigest()}
     assert len(subjects) == 6
-    verify_os2.checkpoint_of(note, verify_os2.Key.parse(str(signer.public)))
+    verify_os2.checkpoint_of(note, verify_os2.Key.parse(str(signer.public)), None)
 
 
 def test_dsse_s_own_example_of_what_is_signed() -> None:

@@ -15,6 +15,7 @@ from ledger import (
     Entry,
     EntryError,
     FileStore,
+    KeyFile,
     LedgerError,
     Signer,
     Status,
@@ -29,6 +30,7 @@ from ledger.evidence import jsonl
 from ledger.evidence.importing import admit, rebuild
 from ledger.form.record import genesis, link, unsealed
 
+SEED = bytes(32)
 GOLDEN = Path(__file__).parent / "golden" / "v1"
 LARGE = bytes(range(256)) * 4096 * 2 + b"and a part"
 
@@ -86,6 +88,22 @@ def test_what_came_back_goes_on(
         ledger.append(Entry("more", {}))
         assert ledger.record(size).kind == "more"
     assert verify(tmp_path / "made", signer.public).status is Status.OK
+
+
+def test_a_ledger_of_several_keys(tmp_path: Path, clock: Callable[[], int]) -> None:
+    key = KeyFile.create(tmp_path / "keys" / "log", "test.example/log")
+    first = key.public
+    with TokenSignatureLedger.open(tmp_path / "turned", key, clock=clock, node="n") as ledger:
+        ledger.append(Entry("a", {}))
+        ledger.rotate()
+        ledger.append(Entry("b", {}))
+    data = lines_of(tmp_path / "turned")
+    made = rebuild(io.BytesIO(data), tmp_path / "made", first)
+    assert made.trusted
+    assert files_of(tmp_path / "made") == files_of(tmp_path / "turned")
+    with pytest.raises(LedgerError):
+        rebuild(io.BytesIO(data), tmp_path / "again", Signer("test.example/log", SEED).public)
+    assert not (tmp_path / "again").exists()
 
 
 def test_without_objects(long: Path, tmp_path: Path) -> None:
