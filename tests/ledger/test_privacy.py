@@ -1,5 +1,6 @@
 """Sealed content: its form, its keys, and everything that must not open."""
 
+import hmac
 import io
 import json
 import multiprocessing
@@ -8,7 +9,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from blake3 import blake3
@@ -35,6 +36,8 @@ from ledger import (
     Subjects,
     TokenSignatureLedger,
     UnreadableError,
+    decode,
+    encode,
     verify,
 )
 from ledger.privacy import sealed
@@ -514,6 +517,47 @@ def test_the_page_shows_these_sealed_bytes() -> None:
     ):
         assert f"    {name}{value}\n" in page, name
     assert unseal(data, commitment, bound=bound) == b"Dear Bob"
+
+
+def hkdf(key: bytes, salt: bytes, info: bytes, length: int) -> bytes:
+    """RFC 5869, section 2, by nothing but HMAC."""
+    extracted, found, block = hmac.digest(salt or bytes(32), key, "sha256"), b"", b""
+    while len(found) < length:
+        counter = bytes([len(found) // 32 + 1])
+        block = hmac.digest(extracted, block + info + counter, "sha256")
+        found += block
+    return found[:length]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_who_knows_only_the_page_can_open_it(
+    size: int, open_ledger: Opener, subjects: Subjects, tmp_path: Path
+) -> None:
+    content = os.urandom(size)
+    with open_ledger() as ledger:
+        record = subjects.append(ledger, "Ada", content, Entry("letter", {}))
+        assert record.payload is not None
+        data = ledger.objects.get(record.payload)
+    name = blake3(derive_key_context="os2shell ledger v1 2026 file name of subject key")
+    name.update(encode(["test.example/log", "Ada"]))
+    form, origin, subject, key = cast(
+        "list[Any]", decode((tmp_path / f"keys/{name.hexdigest()}.key").read_bytes())
+    )
+    assert (form, origin, subject) == (1, "test.example/log", "Ada")
+    info = b"os2shell ledger v1 2026 pseudonym of subject" + origin.encode()
+    pseudonym = hkdf(key, b"", info, 16).hex()
+    assert record.attributes == {"sealed_for": pseudonym}
+    assert data[:12] == bytes.fromhex("4f 53 32 53 42 4a 0d 0a 00 00 00 01")
+    derived = hkdf(key, data[12:44], b"os2shell ledger v1 2026 content of subject", 96)
+    assert data[44:76] == derived[32:64]
+    plain, chunks = b"", [data[at : at + 65_552] for at in range(76, len(data), 65_552)]
+    for number, chunk in enumerate(chunks):
+        last = number == len(chunks) - 1
+        nonce = bytes(3) + number.to_bytes(8, "big") + bytes([last])
+        bound = encode(["test.example/log", pseudonym, "letter"])
+        plain += ChaCha20Poly1305(derived[:32]).decrypt(nonce, chunk, bound)
+    assert plain == content
+    assert record.commitment == blake3(plain, key=derived[64:]).digest()
 
 
 def test_the_page_names_what_a_shredding_records(open_ledger: Opener, subjects: Subjects) -> None:
