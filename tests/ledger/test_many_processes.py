@@ -57,6 +57,7 @@ HOLDER = textwrap.dedent(
 def start(folder: Path, name: str, count: int, size: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-c", APPENDER, str(folder), name, str(count), str(size)],
+        bufsize=0,  # else what readline read ahead is lost to communicate
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=ROOT,
