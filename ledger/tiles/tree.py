@@ -15,6 +15,7 @@ Thread-safe. Not here: which root is certain, and how leaf hashes are read from 
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from threading import RLock
 from typing import Final, TypeAlias, TypeVar
 
@@ -50,16 +51,20 @@ class TiledTree:
         writable: bool = True,
         strict: bool = False,
         keep: int = KEPT_TILES,
+        first: Callable[[], int] = lambda: 0,
     ) -> None:
         """Answer from ``folder`` and ``leaves``.
 
         A folder that cannot be written costs time only, unless ``strict`` asks for the error.
+        ``first`` is the first leaf that the log still has: what was pruned before it is known by
+        its tiles alone.
         """
         self._folder = folder
         self._leaves = leaves
         self._writable = writable and folder is not None
         self._strict = strict
         self._keep = keep
+        self._first = first
         self._growth = Growth()
         self._known: tuple[int, bytes] = (-1, b"")
         self._cache: dict[TileAt, tuple[bytes, ...]] = {}
@@ -78,7 +83,8 @@ class TiledTree:
                 return
             if self._growth.size == 0 or self._growth.size > size:
                 self._resume(size)
-            self._grow(size)
+            if self._growth.size < size:
+                self._grow(size, self._leaves(self._growth.size, size))
             if self._growth.root() != root:
                 self._rebuild(size, root)
             self._known = (size, root)
@@ -211,12 +217,10 @@ class TiledTree:
             levels.append(self._lay(TileAt(level, index, nodes - index * WIDTH)))
         self._growth = Growth(leaves, levels)
 
-    def _grow(self, size: int) -> None:
+    def _grow(self, size: int, leaves: Iterable[bytes]) -> None:
         growth = self._growth
-        if growth.size == size:
-            return
         try:
-            for at, data in growth.extend(self._leaves(growth.size, size)):
+            for at, data in growth.extend(leaves):
                 self._write(at, data)
                 if at.level:
                     self._remember(at, data)
@@ -229,9 +233,13 @@ class TiledTree:
         self._write_partials()
 
     def _rebuild(self, size: int, root: bytes) -> None:
-        """Make every tile again from the log; what was there is replaced, never deleted first."""
+        """Make every tile again from the log; what was there is replaced, never deleted first.
+
+        Leaves that the log has no more come from the tiles that hold them.
+        """
         self._forget()
-        self._grow(size)
+        base = min(-(-self._first() // WIDTH) * WIDTH, size - size % WIDTH)
+        self._grow(size, chain(self._kept_leaves(base), self._leaves(base, size)))
         if self._growth.root() != root:
             found = self._growth.root()
             self._forget()
@@ -293,11 +301,14 @@ class TiledTree:
             raise DamagedError(start, f"expected {at.width} records from here, found fewer")
         return data
 
+    def _kept_leaves(self, stop: int) -> Iterator[bytes]:
+        """The leaves before ``stop``, from full tiles of the lowest level."""
+        for number in range(stop // WIDTH):
+            yield from _hashes(self._full(TileAt(0, number)))
+
     def _every_leaf(self, size: int) -> Iterator[bytes]:
         for index in range(-(-size // WIDTH)):
-            data = self._rows(0, index)[0]
-            for start in range(0, len(data), HASH_BYTES):
-                yield data[start : start + HASH_BYTES]
+            yield from _hashes(self._rows(0, index)[0])
 
     def _write(self, at: TileAt, data: bytes) -> None:
         if not self._writable or self._folder is None:
@@ -314,3 +325,7 @@ class TiledTree:
         for at, data in self._growth.partials():
             if self._folder is not None and self._folder.read(at) != data:
                 self._write(at, data)
+
+
+def _hashes(data: bytes) -> Iterator[bytes]:
+    return (data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES))

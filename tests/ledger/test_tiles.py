@@ -21,6 +21,7 @@ from ledger import (
     EquivocationError,
     FormatError,
     ProofError,
+    PrunedError,
     RollbackError,
     Signer,
     TokenSignatureLedger,
@@ -333,6 +334,35 @@ def test_a_shorter_log_after_a_longer_one(roots: dict[int, bytes], tmp_path: Pat
     tree.catch_up(513, roots[513])
     fresh = TiledTree(TileFolder(tmp_path), Source())
     verify_inclusion(fresh.inclusion(512, 513, roots[513]), LEAVES[512], roots[513])
+
+
+def test_a_pruned_log_is_known_by_its_tiles(roots: dict[int, bytes], tmp_path: Path) -> None:
+    """Leaves before 700 are gone; only tiles that nothing else can make must stay."""
+    size, first = 66_000, 700
+
+    def leaves(start: int, stop: int) -> list[bytes]:
+        if start < first:
+            raise PrunedError("gone")
+        return LEAVES[start:stop]
+
+    TiledTree(TileFolder(tmp_path), Source()).catch_up(size, roots[size])
+    paths = files(tmp_path)
+    for spoiled in (TileAt(0, 9), TileAt(0, 257, 208), TileAt(1, 0), TileAt(2, 0, 1)):
+        place = tmp_path / spoiled.path
+        for bad in (bytes(spoiled.width * 32), None):
+            place.unlink() if bad is None else place.write_bytes(bad)
+            tree = TiledTree(TileFolder(tmp_path), leaves, first=lambda: first)
+            for seq in (0, 3, 699, 700, 9 * 256, size - 1):
+                verify_inclusion(tree.inclusion(seq, size, roots[size]), LEAVES[seq], roots[size])
+            assert tree.leaf(3, size, roots[size]) == LEAVES[3]
+            tree.check(size, roots[size])
+            tree.complete(size, roots[size])
+            assert files(tmp_path) == paths
+    (tmp_path / TileAt(0, 1).path).unlink()
+    tree = TiledTree(TileFolder(tmp_path), leaves, first=lambda: first)
+    verify_inclusion(tree.inclusion(900, size, roots[size]), LEAVES[900], roots[size])
+    with pytest.raises(PrunedError):
+        tree.inclusion(300, size, roots[size])
 
 
 def test_memory_is_bounded(roots: dict[int, bytes], tmp_path: Path) -> None:
