@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from ledger.errors import WitnessError
 from ledger.witness.conversation import MAX_ANSWER_BYTES, Answer
 
-_LEAST_SECONDS: Final = 0.001
+_LATER_SECONDS: Final = 0.5  # so that whoever waits gives up first, and says so
 _HEADERS: Final = {"Content-Type": "text/plain; charset=utf-8", "Connection": "keep-alive"}
 
 
@@ -49,7 +49,7 @@ class Line:
         self._cut = False
 
     def post(self, body: bytes, until: float) -> Answer:
-        """The answer to ``body``, before ``until`` on the monotonic clock."""
+        """The answer to ``body``; gives up some time after ``until`` on the monotonic clock."""
         kept = self._connection.sock is not None
         try:
             try:
@@ -80,7 +80,7 @@ class Line:
         self._connection.close()
 
     def _ask(self, body: bytes, until: float) -> Answer:
-        connection, left = self._connection, max(until - monotonic(), _LEAST_SECONDS)
+        connection, left = self._connection, max(until - monotonic(), 0) + _LATER_SECONDS
         connection.timeout = left
         if connection.sock is not None:
             connection.sock.settimeout(left)

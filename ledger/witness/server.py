@@ -10,6 +10,7 @@ time can still hold connections: on the open Internet a witness belongs behind a
 brings TLS too.
 """
 
+import logging
 import re
 import signal
 import socket
@@ -135,6 +136,8 @@ def serve(
         raise WitnessError(
             "expected the library 'waitress', found none; install the extra 'witness'"
         ) from problem
+    # That a request waits for a thread is no news for the operator's terminal.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     channels: dict[int, socket.socket] = {}  # by name only: waitress puts its own channels in
     server = create_server(
         application,

