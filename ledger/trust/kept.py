@@ -62,13 +62,14 @@ class LogFacts:
     """What a log says about itself: its signed head, its keys, and its past.
 
     ``prefix`` answers for a size below the head: the tree's root there and the consistency proof
-    from there to the head. ``chain`` answers the chain digest there.
+    from there to the head; costs little where the tiles lie, a pass over the log where not.
+    ``chain`` answers the chain digest there, None where the record before it was pruned.
     """
 
     checkpoint: Checkpoint | None
     keys: Sequence[PublicKey]
     prefix: Callable[[int], Prefix]
-    chain: Callable[[int], bytes]
+    chain: Callable[[int], bytes | None]
 
 
 class KeptHead:
@@ -189,7 +190,7 @@ class KeptHead:
 
     def _refuse_other_chain(self, kept: Checkpoint, log: LogFacts) -> None:
         chain = log.chain(kept.size)
-        if chain != kept.chain:
+        if chain is not None and chain != kept.chain:
             raise EquivocationError(
                 kept.size - 1,
                 f"expected chain digest {kept.chain.hex()} after {kept.size} records, as "
