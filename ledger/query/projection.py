@@ -274,8 +274,10 @@ class Projection:
     def _number_of(self, name: str) -> int:
         """The id of a name that is not remembered here, given now if it has none."""
         execute = self._connection.execute
-        execute("insert or ignore into names(name) values (?)", (name,))
-        number: int = execute("select id from names where name = ?", (name,)).fetchone()[0]
+        made = execute("insert or ignore into names(name) values (?)", (name,))
+        number = made.lastrowid if made.rowcount else None
+        if number is None:
+            number = int(execute("select id from names where name = ?", (name,)).fetchone()[0])
         _bounded(self._ids)[name] = number
         return number
 
