@@ -9,8 +9,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ledger import PublicKey, Signer
+from ledger.errors import RefusedHead
 from ledger.trust.cosignature import Algorithm, Cosigner, CosignerKey, cosigned_at
 from ledger.trust.note import Note, accepted, encode64, parse, parse_signatures
 from ledger.witness.key_file import create_cosigner
@@ -290,3 +293,33 @@ def test_nothing_secret_is_shown() -> None:
     cosigner = Cosigner("w.example", bytes(range(32)))
     assert cosigner.secret_text() not in repr(cosigner)
     assert encode64(bytes(range(32)))[:20] not in repr(cosigner)
+
+
+@given(
+    old=st.integers(0, 2**63 - 1),
+    proof=st.lists(st.binary(min_size=32, max_size=32), max_size=63),
+    text=st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"]), min_size=1),
+)
+def test_requests_are_read_as_they_were_written(old: int, proof: list[bytes], text: str) -> None:
+    note = Signer("a.example", bytes(32)).sign(f"{text}\n")
+    request = AddCheckpoint(old, tuple(proof), note)
+    assert AddCheckpoint.parse(request.encode()) == request
+
+
+@given(st.binary(max_size=300), st.integers(0, 400), st.integers(0, 255))
+def test_any_bytes_are_a_request_or_refused(data: bytes, at: int, value: int) -> None:
+    note = Signer("a.example", bytes(32)).sign("a.example\n3\n")
+    good = AddCheckpoint(2, (bytes(32), bytes(32)), note).encode()
+    spoiled = good[:at] + bytes([value]) + good[at + 1 :]
+    for body in (data, b"old 0\n\n" + data, spoiled):
+        found = read_or_status(body)
+        assert found == 400 or not isinstance(found, int)
+        if isinstance(found, AddCheckpoint):
+            assert found.flaw or found.encode() == body
+
+
+def read_or_status(body: bytes) -> AddCheckpoint | int:
+    try:
+        return AddCheckpoint.parse(body)
+    except RefusedHead as refusal:
+        return refusal.status
