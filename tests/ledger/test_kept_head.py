@@ -20,7 +20,6 @@ from ledger import (
     TokenSignatureLedger,
     UnreadableError,
 )
-from ledger.chain.facts import facts_of
 from ledger.form.canonical import Digest
 from ledger.form.record import Head
 from ledger.trust import equivocation
@@ -87,23 +86,23 @@ def test_a_cut_log(kept: KeptHead, open_ledger: Opened, tmp_path: Path) -> None:
         log.append(Entry("b", {}), Entry("c", {}))
         assert log.checkpoint is not None
         kept.advance(log.checkpoint)
-        kept.hold_against(facts_of(log))
+        kept.hold_against(log.facts())
     with (
         TokenSignatureLedger.read_only(tmp_path / "old") as old,
         pytest.raises(RollbackError, match="expected at least 4 records"),
     ):
-        kept.hold_against(facts_of(old))
+        kept.hold_against(old.facts())
 
 
 def test_a_longer_log_with_the_same_past(kept: KeptHead, open_ledger: Opened) -> None:
     with open_ledger() as log:
-        kept.hold_against(facts_of(log))
+        kept.hold_against(log.facts())
         for number in range(20):
             assert log.checkpoint is not None
             if number % 4 == 0:
                 kept.advance(log.checkpoint)
             log.append(*[Entry("a", {"n": number})] * number)
-            kept.hold_against(facts_of(log))
+            kept.hold_against(log.facts())
 
 
 def test_a_forked_log(kept: KeptHead, open_ledger: Opened, tmp_path: Path, signer: Signer) -> None:
@@ -118,7 +117,7 @@ def test_a_forked_log(kept: KeptHead, open_ledger: Opened, tmp_path: Path, signe
     with TokenSignatureLedger.open(tmp_path / "fork", signer, clock=lambda: 0, node="n2") as fork:
         fork.append(Entry("B", {}), Entry("c", {}))
         with pytest.raises(EquivocationError, match="forked or rewritten"):
-            kept.hold_against(facts_of(fork))
+            kept.hold_against(fork.facts())
     [proof] = kept.path.parent.glob("*.json")
     evidence = equivocation.read(proof.read_bytes())
     assert evidence.judge().finding is Finding.TWO_HEADS
@@ -133,7 +132,7 @@ def test_a_false_chain_digest_over_the_same_records(
         kept.advance(sign(signer, Head(2, Digest(b"x" * 32), log.head.root), 5, "group"))
         log.append(Entry("b", {}))
         with pytest.raises(EquivocationError, match="signed a false digest"):
-            kept.hold_against(facts_of(log))
+            kept.hold_against(log.facts())
 
 
 def test_the_memory_of_another_log_or_an_altered_one(
@@ -142,11 +141,11 @@ def test_the_memory_of_another_log_or_an_altered_one(
     with open_ledger() as log:
         kept.advance(head(Signer("other.example/log", bytes(32)), 1))
         with pytest.raises(CheckpointError, match="memory of another log"):
-            kept.hold_against(facts_of(log))
+            kept.hold_against(log.facts())
         assert log.checkpoint is not None
         kept.path.write_bytes(log.checkpoint.note.replace(b"\n1\n", b"\n9\n"))
         with pytest.raises(CheckpointError, match="or was altered"):
-            kept.hold_against(facts_of(log))
+            kept.hold_against(log.facts())
 
 
 @pytest.mark.parametrize("content", [b"", bytes(100), b"\xff", b"text\n", b"x" * 70_000])
