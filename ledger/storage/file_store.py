@@ -142,6 +142,9 @@ class FileStore:
                 os.close(descriptor)
             spare.rename(self._segments_dir / segment_name(segment))
             sync_directory(self._segments_dir)
+            if segment == 0:  # whoever made the folders may have died before it synced them
+                sync_directory(self.directory)
+                sync_directory(self.directory.parent)
         except OSError as problem:
             self._fail("create a segment", problem)
         self._last = segment
@@ -267,10 +270,12 @@ class FileStore:
             raise LedgerMissing(
                 f"expected a ledger in {self.directory}, found none; check the path"
             )
+        folders = (self._segments_dir, *self._segments_dir.parents)
         try:
+            missing = [path for path in folders if not path.exists()]
             self._segments_dir.mkdir(parents=True, exist_ok=True)
-            sync_directory(self.directory)
-            sync_directory(self.directory.parent)
+            for path in missing:
+                sync_directory(path.parent)
         except OSError as problem:
             raise UnreadableError(
                 f"expected to create a ledger in {self.directory}, found: {problem.strerror}; "
