@@ -115,7 +115,6 @@ from ledger.trust.merkle import leaf_hash as leaf_hash
 from ledger.trust.merkle import verify_inclusion as verify_inclusion
 
 if TYPE_CHECKING:
-    from ledger.chain.facts import facts_of as facts_of
     from ledger.chain.publication import publish as publish
     from ledger.chain.publication import renew_tiles as renew_tiles
     from ledger.chain.tampering import drop_tail as drop_tail
@@ -126,6 +125,12 @@ if TYPE_CHECKING:
     from ledger.evidence.bundle import read_bundle as read_bundle
     from ledger.evidence.bundle import write_bundle as write_bundle
     from ledger.evidence.car import write_car as write_car
+    from ledger.evidence.exporting import EXPORTS as EXPORTS
+    from ledger.evidence.exporting import export_lines as export_lines
+    from ledger.evidence.exporting import write_export as write_export
+    from ledger.evidence.exporting import write_verifier as write_verifier
+    from ledger.evidence.importing import admit as admit
+    from ledger.evidence.importing import rebuild as rebuild
     from ledger.privacy.subjects import Sealed as Sealed
     from ledger.privacy.subjects import Shredding as Shredding
     from ledger.privacy.subjects import Subjects as Subjects
@@ -166,7 +171,6 @@ _LATE = {
     "Prefix": "ledger.trust.equivocation",
     "Published": "ledger.tiles.publishing",
     "RecordProof": "ledger.trust.tlog_proof",
-    "facts_of": "ledger.chain.facts",
     "publish": "ledger.chain.publication",
     "read_consistency_proof": "ledger.trust.tlog_proof",
     "read_record_proof": "ledger.trust.tlog_proof",
@@ -190,6 +194,12 @@ _LATE = {
     "read_bundle": "ledger.evidence.bundle",
     "write_bundle": "ledger.evidence.bundle",
     "write_car": "ledger.evidence.car",
+    "EXPORTS": "ledger.evidence.exporting",
+    "export_lines": "ledger.evidence.exporting",
+    "write_export": "ledger.evidence.exporting",
+    "write_verifier": "ledger.evidence.exporting",
+    "admit": "ledger.evidence.importing",
+    "rebuild": "ledger.evidence.importing",
     "Sealed": "ledger.privacy.subjects",
     "Shredding": "ledger.privacy.subjects",
     "Subjects": "ledger.privacy.subjects",

@@ -12,17 +12,21 @@ what frames must satisfy (``follower``), bytes on disks (``storage``), whole aud
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Final, Self
 
 from ledger.chain.committer import Committer, Request
+from ledger.chain.confirming import Confirmations, Confirming
 from ledger.chain.durability import Durability, group
 from ledger.chain.follower import Follower
 from ledger.chain.following import refuse_rollback
 from ledger.chain.group import hybrid
 from ledger.chain.places import Places
+from ledger.chain.pruning import Proofs, Pruning
 from ledger.chain.reading import Reading
+from ledger.chain.remains import Remains, load
 from ledger.chain.writer import Writer
 from ledger.errors import (
     ClosedError,
@@ -32,9 +36,11 @@ from ledger.errors import (
     LedgerError,
     LedgerMissing,
     NoteError,
+    PrunedError,
     ReadOnlyError,
     WrongKey,
 )
+from ledger.form.canonical import Digest
 from ledger.form.record import Author, Entry, Head, Record, unsealed
 from ledger.storage import segment
 from ledger.storage.file_store import FileStore
@@ -49,6 +55,7 @@ from ledger.trust.merkle import InclusionProof
 
 if TYPE_CHECKING:
     from ledger.chain.proving import Proving
+    from ledger.trust.kept import KeptHead, LogFacts
 
 _CACHE_AT_CLOSE: Final = 64 * 1024
 _SPACING_UNSIGNED: Final = 64
@@ -79,17 +86,21 @@ class TokenSignatureLedger:
         segment_bytes: int = segment.SEGMENT_BYTES,
         author: Author | None = None,
         durability: Durability = _DURABILITY,
+        kept: "KeptHead | None" = None,
+        witnesses: Confirming | None = None,
     ) -> None:
         """Open the log in ``store``; ``hlc`` replaces the time derived from ``clock`` (in ns).
 
         ``signer`` is a ``Signer`` or a ``KeyFile``, which can rotate; a new log names ``root`` as
-        the key that endorses its epochs.
+        the key that endorses its epochs. ``kept`` remembers heads apart from the log: a log that
+        was cut or forked is refused. With ``witnesses`` an append counts when they confirmed it.
         """
         self._store = store
         self._keyring = signer
         self._signed = signer is not None or not store.volatile
         self._mutex = RLock()
         self._closed = False
+        self._remains: Remains | None = None
         self._places = Places() if self._signed else Places(_SPACING_UNSIGNED)
         key = signer.public if signer is not None else public_key
         self._follower = Follower(key, signed=self._signed, origin=origin)
@@ -104,7 +115,11 @@ class TokenSignatureLedger:
             clock=(lambda: hlc) if hlc is not None else hybrid(clock),
             durability=durability,
             segment_bytes=segment_bytes,
+            kept=kept,
+            hold=partial(self._hold_against, kept),
+            publishes=witnesses is None,
         )
+        self._confirmations = Confirmations(witnesses, store)
         self._proofs: Proving | None = None
         self._committer = Committer(self._commit, self._mutex, durability)
         try:
@@ -125,13 +140,23 @@ class TokenSignatureLedger:
         author: Author | None = None,
         durability: Durability = _DURABILITY,
         root: PublicKey | None = None,
+        kept: "KeptHead | None" = None,
+        witnesses: Confirming | None = None,
     ) -> Self:
         """Open the ledger in ``directory`` for appending, creating it when there is none."""
         if isinstance(signer, KeyFile):
             refuse_inside(signer.path, directory)
         store = FileStore(directory, create=create)
         return cls(
-            store, signer, clock=clock, node=node, author=author, durability=durability, root=root
+            store,
+            signer,
+            clock=clock,
+            node=node,
+            author=author,
+            durability=durability,
+            root=root,
+            kept=kept,
+            witnesses=witnesses,
         )
 
     @classmethod
@@ -170,6 +195,12 @@ class TokenSignatureLedger:
     def keys(self) -> KeyHistory | None:
         """The epochs of its keys, and their endorsements; None in unsigned memory."""
         return self._follower.mark.keys
+
+    @property
+    def signers(self) -> tuple[PublicKey, ...]:
+        """All keys that signed heads of this ledger, the newest last."""
+        keys = self.keys
+        return () if keys is None else tuple(epoch.key for epoch in keys.epochs)
 
     @property
     def origin(self) -> str:
@@ -239,6 +270,7 @@ class TokenSignatureLedger:
         last = mark.size if stop is None else min(stop, mark.size)
         if start >= last:
             return iter(())
+        self._require_kept(max(start, 0))
         return self._reading().records(self._places, self._writer.anchors, max(start, 0), last)
 
     def checkpoint_at(self, size: int) -> Checkpoint:
@@ -250,8 +282,46 @@ class TokenSignatureLedger:
         note = reading.checkpoint(self._places, self._writer.anchors, size)
         return checkpoint.confirmed(note, reading.epochs)
 
+    @property
+    def first(self) -> int:
+        """The first record that was not pruned, but for record 0, which always stays."""
+        self._look_for_pruning()
+        return self._places.least
+
+    def prune(
+        self,
+        before: int,
+        *,
+        keep: Callable[[Digest], bool] | None = None,
+        dry_run: bool = False,
+    ) -> Pruning:
+        """Remove the whole segments that end before record ``before``, for good and on record.
+
+        Proofs stay valid, also those about what went. With ``keep``, the objects that only pruned
+        records refer to go too, except those for which it says True.
+        """
+        with self._mutex:
+            self._require_appendable()
+            with self._store.exclusive():
+                try:
+                    return self._writer.prune(
+                        before,
+                        Proofs(self.record, self.checkpoint_at, self.root_at),
+                        keep=keep,
+                        dry_run=dry_run,
+                    )
+                except (DurabilityError, OSError):
+                    self._closed = True
+                    self._store.close()
+                    raise
+                finally:
+                    if not self._closed:
+                        self._look_for_pruning()
+
     def record(self, seq: int) -> Record:
         """The record ``seq``; IndexError beyond the head."""
+        if seq == 0 and self.first and self._remains is not None:
+            return unsealed(self._remains.kept[0].body, self._remains.kept[0].digest)
         for record in self.read(seq, seq + 1) if seq >= 0 else ():
             return record
         raise IndexError(f"expected a record below {self._follower.mark.size}, found {seq}")
@@ -276,6 +346,24 @@ class TokenSignatureLedger:
         """The leaf hashes of these records as they lie there; for whoever checks the root."""
         return self._proving().leaves(start, stop)
 
+    def facts(self) -> "LogFacts":
+        """What this log says about its past, for a kept head to be held against it."""
+        from ledger.trust.equivocation import Prefix  # noqa: PLC0415 - few openings need them
+        from ledger.trust.kept import LogFacts  # noqa: PLC0415
+
+        size = self.head.size
+
+        def chain(old: int) -> Digest | None:
+            try:
+                return self.record(old - 1).digest
+            except PrunedError:
+                return None
+
+        def prefix(old: int) -> Prefix:
+            return Prefix(self.root_at(old), self.prove_consistency(old, size))
+
+        return LogFacts(self.checkpoint, self.signers, prefix, chain)
+
     def close(self) -> None:
         """Renew the head cache when it pays, and release everything; idempotent."""
         with self._mutex:
@@ -299,8 +387,9 @@ class TokenSignatureLedger:
             return self._proofs
 
     def _commit(self, requests: list[Request]) -> None:
-        """Called with the turn; a failure of the store is final."""
+        """Called with the turn; a failure of the store is final, one of witnesses is not."""
         self._require_open()
+        self._confirm()
         with self._store.exclusive():
             try:
                 self._writer.commit(requests)
@@ -308,18 +397,38 @@ class TokenSignatureLedger:
                 self._closed = True
                 self._store.close()
                 raise
+        self._confirm()
+
+    def _confirm(self) -> None:
+        """Have the present head confirmed by whoever must; asks nobody twice for one head."""
+        if self._confirmations.wanted:
+            self._confirmations.require(self.checkpoint, self.prove_consistency)
+
+    def _chain_at(self, size: int) -> Digest | None:
+        try:
+            return self.record(size - 1).digest
+        except PrunedError:
+            return None
+
+    def _hold_against(self, kept: "KeptHead | None") -> None:
+        """Refuse a log that is shorter than a head this machine saw, or has another past."""
+        if kept is not None:
+            kept.hold_against(self.facts())
 
     def _alone(self, write: Callable[[], Record]) -> Record:
         """Write what no other append shares a group with; a failure of the store is final."""
         with self._mutex:
             self._require_appendable()
+            self._confirm()
             with self._store.exclusive():
                 try:
-                    return write()
+                    record = write()
                 except (DurabilityError, DamagedError, OSError):
                     self._closed = True
                     self._store.close()
                     raise
+            self._confirm()
+            return record
 
     def _start(self) -> None:
         if self._store.writable and not self._store.volatile and self._keyring is None:
@@ -344,9 +453,35 @@ class TokenSignatureLedger:
                 "for appending with its key"
             )
 
+    def _look_for_pruning(self) -> None:
+        """Another process may have pruned since; one stat when none has."""
+        known = 0 if self._remains is None else self._remains.segment
+        if self._store.first() > known:
+            self._remains = load(self._store)
+        if self._remains is not None and self._remains.segment > known:
+            mark = self._remains.mark(self._store)
+            self._store.begin_at(mark.start.segment)
+            self._places.begin_at(mark.size, mark.start)
+
+    def _require_kept(self, seq: int) -> None:
+        if seq < self.first and self._remains is not None:
+            raise self._remains.refusal(seq)
+
+    def _begin_pruned(self) -> bool:
+        """Take what stays of a pruned prefix for the beginning of the log."""
+        self._remains = load(self._store)
+        if self._remains is None:
+            return False
+        mark = self._remains.mark(self._store)
+        self._require_name(self._remains.keys)
+        self._follower.begin(mark)
+        self._store.begin_at(mark.start.segment)
+        self._places.begin_at(mark.size, mark.start)
+        return True
+
     def _check_identity(self) -> None:
         """Record 0 names origin and key; the follower's own rules judge it, on a spare follower."""
-        if self._store.end().segment < 0:
+        if self._store.end().segment < 0 or self._begin_pruned():
             return
         end = self._store.length(0)
         header = segment.HEADER.size
@@ -356,13 +491,16 @@ class TokenSignatureLedger:
             return
         spare = Follower(None)
         spare.follow(first, 0)
-        if self._keyring is not None and self._keyring.public.name != spare.origin:
+        assert spare.keys is not None
+        self._require_name(spare.keys)
+        self._follower.expect(spare.keys)
+
+    def _require_name(self, found: KeyHistory) -> None:
+        if self._keyring is not None and self._keyring.public.name != found.epochs.origin:
             raise WrongKey(
                 f"expected the ledger of key {self._keyring.public}, found the ledger of "
-                f"{spare.key}; use the key that created it"
+                f"{found.epochs.current.key}; use the key that created it"
             )
-        assert spare.keys is not None
-        self._follower.expect(spare.keys)
 
     def _reading(self) -> Reading:
         mark = self._follower.mark

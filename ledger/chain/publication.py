@@ -8,7 +8,6 @@ from ledger.tiles import publishing
 from ledger.tiles.publishing import CHECKPOINT, Published, Source
 from ledger.trust.checkpoint import Checkpoint
 from ledger.trust.equivocation import signed
-from ledger.trust.keys import PublicKey
 from ledger.trust.note import MAX_NOTE_BYTES
 
 
@@ -34,11 +33,6 @@ def renew_tiles(
     return Published(source.head.size, tiles, bundles)
 
 
-def keys_of(log: TokenSignatureLedger) -> tuple[PublicKey, ...]:
-    """All keys that signed heads of ``log``."""
-    return () if log.public_key is None else (log.public_key,)
-
-
 def signed_head(log: TokenSignatureLedger) -> Checkpoint:
     """The signed head, with the cosignatures it was published with, where there are any.
 
@@ -52,7 +46,7 @@ def signed_head(log: TokenSignatureLedger) -> Checkpoint:
         return head
     try:
         with (log.directory / CHECKPOINT).open("rb") as file:
-            found = signed(file.read(MAX_NOTE_BYTES + 1), keys_of(log))
+            found = signed(file.read(MAX_NOTE_BYTES + 1), log.signers)
     except (OSError, NoteError):
         return head
     same = (found.size, found.root, found.extensions) == (head.size, head.root, head.extensions)
@@ -62,7 +56,8 @@ def signed_head(log: TokenSignatureLedger) -> Checkpoint:
 def _source(log: TokenSignatureLedger) -> Source:
     return Source(
         signed_head(log),
-        keys_of(log),
+        log.signers,
         leaves=log.leaves,
         bodies=lambda start, stop: (record.body for record in log.read(start, stop)),
+        first=log.first,
     )

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from ledger.chain.auditing import Audit, Outcome, Stretch, Terms
 from ledger.chain.follower import Follower, Mark
+from ledger.chain.remains import Remains, load
 from ledger.chain.sealing import histories, mark_from_seal
 from ledger.errors import (
     DamagedError,
@@ -32,6 +33,7 @@ from ledger.errors import (
 from ledger.storage import segment
 from ledger.storage.file_store import FileStore
 from ledger.storage.store import Position, Store
+from ledger.trust.checkpoint import carries
 from ledger.trust.endorsement import KeyHistory, Pin
 
 
@@ -103,6 +105,7 @@ class _Verifying:
         self._done = 0
         self._audit = Audit(terms, self._count)
         self._remarks: list[str] = []
+        self._remains: Remains | None = None
 
     def judged(self, store: FileStore, jobs: int) -> Verification:
         """The verdict, whatever happens on the way to it."""
@@ -132,18 +135,31 @@ class _Verifying:
     def _run(self, store: FileStore, jobs: int) -> Verification:
         with store.shared():
             end, published = store.end(), store.published()
+            self._remains = load(store)
         self._terms = self._terms._replace(published=published)
-        lengths = [store.length(number) for number in range(end.segment)]
+        mark = self._begin(store) if self._remains is not None else None
+        first = store.first()
+        lengths = [store.length(number) for number in range(first, end.segment)]
         if end.segment >= 0:
             lengths.append(end.offset)
         self._total = sum(lengths)
-        stretches = _cut(store, lengths, jobs)
+        stretches = _cut(store, lengths, jobs, mark)
         self._audit = Audit(self._terms, self._count)
+        if mark is not None:
+            self._audit.follower.begin(mark)
         if jobs > 1 and len(stretches) > 1:
             stretches = self._spread(stretches, jobs)
         for stretch in stretches:
             self._audit.follow(store, stretch)
         return self._settle()
+
+    def _begin(self, store: FileStore) -> Mark:
+        """Where a pruned log begins; the record that states the pruning must be met later."""
+        assert self._remains is not None
+        mark = self._remains.mark(store)
+        store.begin_at(mark.start.segment)
+        self._terms = self._terms._replace(wanted=self._remains.record)
+        return mark
 
     def _spread(self, stretches: list[Stretch], jobs: int) -> list[Stretch]:
         """Let processes follow ``stretches``; those that are left for this one to follow."""
@@ -177,6 +193,12 @@ class _Verifying:
                 "unsigned records: never acknowledged, or added by someone without the key",
             )
         last = max(follower.size - 1, 0)
+        if self._remains is not None and not self._remains.states(self._audit.wanted):
+            raise DamagedError(
+                self._remains.record,
+                "expected the record that states what the file pruned says, found another; the "
+                "prefix was not removed by the ledger: restore it from a copy",
+            )
         if published is not None and not self._audit.met_published:
             raise DamagedError(last, _published_reason(follower, published))
         if follower.size == 0:
@@ -197,30 +219,34 @@ class _Verifying:
 
     def _remark(self) -> Iterator[str]:
         """What is no damage, but worth saying."""
+        if self._remains is not None:
+            yield self._remains.remark()
         mine, published = self._audit.follower.mark.checkpoint, self._terms.published
         if published is None:
             yield "the file checkpoint is missing; the next open writes it"
-        elif mine is not None and published != mine.note:
+        elif mine is not None and not carries(published, mine.note):
             yield "the file checkpoint is older than the log; the next open renews it"
         if self._terms.objects:
             count = len(self._audit.checked)
             yield f"{count} objects that records name hold; what those name in turn was not asked"
 
 
-def _cut(store: Store, lengths: list[int], jobs: int) -> list[Stretch]:
+def _cut(store: Store, lengths: list[int], jobs: int, begin: Mark | None) -> list[Stretch]:
     """Stretches that begin where a seal claims a state that the signed opening there repeats."""
-    begun = _named_key(store) if lengths and jobs > 1 else None
+    begun, base = None, store.first()
+    if lengths and jobs > 1:
+        begun = _named_key(store) if begin is None else begin.keys
     keys = [] if begun is None else histories(store, begun)
-    begins: list[tuple[int, Mark | None]] = [(0, None)]
-    for number in range(1, min(len(lengths), len(keys))):
+    begins: list[tuple[int, Mark | None]] = [(base, begin)]
+    for number in range(base + 1, min(base + len(lengths), len(keys))):
         mark = mark_from_seal(store, number, keys[number])
         if mark is not None:
             begins.append((number, mark))
-    ends = [number for number, _ in begins[1:]] + [len(lengths)]
+    end = base + len(lengths)
+    ends = [number for number, _ in begins[1:]] + [end]
     return [
-        Stretch(first, tuple(lengths[first:stop]), mark, is_end)
+        Stretch(first, tuple(lengths[first - base : stop - base]), mark, stop == end)
         for (first, mark), stop in zip(begins, ends, strict=True)
-        for is_end in [stop == len(lengths)]
     ]
 
 

@@ -9,8 +9,9 @@ the next write takes the new key from the keyring, or is refused.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from ledger.chain import pruning, remains
 from ledger.chain.anchors import Anchors
 from ledger.chain.committer import Request
 from ledger.chain.durability import OS, Durability
@@ -37,12 +38,15 @@ from ledger.storage import segment
 from ledger.storage.segment import Frame
 from ledger.storage.store import Position, Store
 from ledger.trust import checkpoint
-from ledger.trust.checkpoint import Checkpoint
+from ledger.trust.checkpoint import Checkpoint, carries
 from ledger.trust.endorsement import KeyHistory, certifies, read_endorsement
 from ledger.trust.epochs import Epochs
 from ledger.trust.keyring import Keyring
 from ledger.trust.keys import PublicKey, Signer
 from ledger.trust.merkle import Frontier
+
+if TYPE_CHECKING:
+    from ledger.trust.kept import KeptHead
 
 _CACHE_EVERY: Final = 1024 * 1024  # bytes of log after which the head cache is renewed
 _HEADER_END: Final = segment.HEADER.size
@@ -64,8 +68,14 @@ class Writer:
         clock: Callable[[], Callable[[int], int]],
         durability: Durability,
         segment_bytes: int,
+        kept: "KeptHead | None" = None,
+        hold: Callable[[], None] = lambda: None,
+        publishes: bool = True,
     ) -> None:
-        """``clock`` begins a group, and gives the function from one record's time to the next."""
+        """``clock`` begins a group, and gives the function from one record's time to the next.
+
+        ``hold`` is called once, before anything is written: it holds the log against ``kept``.
+        """
         self._store = store
         self._follower = follower
         self._places = places
@@ -77,9 +87,13 @@ class Writer:
         self._clock = clock
         self._durability = durability
         self._segment_bytes = segment_bytes
+        self._kept = kept
+        self._hold = hold
+        self._publishes = publishes
         self._signed = follower.signed
         self._settled = False
         self._began = 0
+        self._beginning = follower.mark
         self._cached_at = Position(-1, 0)
         self._false_seals: Sequence[int] = ()
         self.anchors = Anchors()
@@ -105,14 +119,15 @@ class Writer:
         A head that a known key signed confirms the way to it, wherever that began. Where only
         rotations lead to the newest key, they must be seen from the first on.
         """
-        nothing = self._follower.mark
+        self._beginning = self._follower.mark
+        self._began = self._beginning.size
         if end.segment >= 0:
             self.load()
         self.catch_up(end)
-        if self._began and not self._is_certain():
-            self._began, self.anchors = 0, Anchors()
+        if self._began > self._beginning.size and not self._is_certain():
+            self._began, self.anchors = self._beginning.size, Anchors()
             self._places.clear()
-            self._follower.begin(nothing)
+            self._follower.begin(self._beginning)
             self.catch_up(end)
 
     def _is_certain(self) -> bool:
@@ -161,15 +176,39 @@ class Writer:
         self._take_key()
         if self._signed:
             refuse_rollback(self._store.published(), self._follower)
+            if not self._settled:
+                self._hold()
             self._settle_tail(end)
             if not self._settled:
                 self._seal_missing()
+                self._finish_pruning()
         self._settled = True
 
     def _seal_missing(self) -> None:
         keys = self._follower.mark.keys
         if keys is not None and self._signer is not None:
-            seal_missing(self._store, self._signer, keys, self._false_seals)
+            seal_missing(self._store, self._signer, self._beginning, self._false_seals)
+
+    def _finish_pruning(self) -> None:
+        if self._store.kept(pruning.INTENT) is not None or self._store.kept(remains.FILE):
+            pruning.finish(self._store, self._follower.mark)
+
+    def prune(
+        self,
+        before: int,
+        proofs: pruning.Proofs,
+        *,
+        keep: Callable[[Digest], bool] | None,
+        dry_run: bool,
+    ) -> pruning.Pruning:
+        """Remove whole segments before record ``before``; see ``pruning``."""
+        self.settle()
+        if self._signer is None:
+            raise ReadOnlyError("expected a ledger that is signed here, found one that is not")
+        source = pruning.Source(
+            self._store, self._follower.mark, self._signer, proofs, self._write_own, self._author
+        )
+        return pruning.prune(source, before, keep=keep, dry_run=dry_run)
 
     def commit(self, requests: Iterable[Request]) -> None:
         """Write what ``requests`` ask for as one group; one that cannot be sealed fails alone."""
@@ -255,8 +294,8 @@ class Writer:
             self._recover(at, end)
         elif mark.checkpoint is None:
             self._create(at)
-        elif self._store.published() != mark.checkpoint.note:
-            self._store.publish(mark.checkpoint.note)
+        elif not carries(self._store.published() or b"", mark.checkpoint.note):
+            self._publish(mark.checkpoint)
 
     def _recover(self, at: Position, end: Position) -> None:
         tail = self._store.read(at, end.offset - at.offset)
@@ -335,8 +374,15 @@ class Writer:
             return
         if self._places.note(made.size, start):
             self.anchors.digests[made.size] = made.chain
-        self._store.publish(signed.note)
+        self._publish(signed)
         self.renew_cache()
+
+    def _publish(self, head: Checkpoint) -> None:
+        """Make ``head`` known beside the log, and remember it apart from the log."""
+        if self._kept is not None:
+            self._kept.advance(head)
+        if self._publishes:
+            self._store.publish(head.note)
 
     def _sign(self, head: Head, hlc: int, keys: KeyHistory | None) -> Checkpoint | None:
         if self._signer is None or keys is None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 from ledger.chain.log import TokenSignatureLedger
-from ledger.chain.publication import keys_of
 from ledger.commands import BROKEN, EMPTY, OK
 from ledger.commands.given import public_key
 from ledger.commands.placed import content, place
@@ -84,7 +83,7 @@ def _gather(
     """Both heads, and between different sizes what links them."""
     paths = (options.first, options.second)
     logs = [_opened(path, trusted, opened) for path in paths]
-    named = (key for log in logs if log is not None for key in keys_of(log))
+    named = (key for log in logs if log is not None for key in log.signers)
     keys = tuple(trusted) or tuple(dict.fromkeys(named))
     if not keys:
         raise KeyFormatError(

@@ -77,6 +77,11 @@ def sign(
     return _from_note(note, note.encode())
 
 
+def carries(published: bytes, note: bytes) -> bool:
+    """Whether ``published`` is ``note``, perhaps with the lines of cosigners below."""
+    return published.startswith(note)
+
+
 def read(data: bytes) -> Checkpoint:
     """Parse a checkpoint without judging its signatures."""
     return _from_note(parse(data), data)
