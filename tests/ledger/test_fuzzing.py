@@ -64,6 +64,7 @@ def test_a_million_mutants(all_targets: dict[str, Target], name: str) -> None:
     fuzz(all_targets[name], all_targets[name].share, seed=2)
 
 
+@settings(database=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_as_frames(data: bytes) -> None:
     store = MemoryStore()
@@ -80,8 +81,8 @@ def test_any_bytes_as_frames(data: bytes) -> None:
 LINES = st.lists(st.text(st.characters(codec="utf-8"), max_size=12), max_size=6).map("\n".join)
 
 
+@settings(database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(LINES, st.lists(st.binary(max_size=70), max_size=3), st.text(max_size=8))
-@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_any_text_as_note(text: str, values: list[bytes], name: str) -> None:
     signatures = "".join(f"\u2014 {name} {note.encode64(value)}\n" for value in values)
     try:
@@ -95,6 +96,7 @@ def test_any_text_as_note(text: str, values: list[bytes], name: str) -> None:
     assert found.encode() == data
 
 
+@settings(database=None)
 @given(st.text(max_size=80))
 def test_any_text_as_key(text: str) -> None:
     for candidate in (text, f"{ORIGIN}+{text}", f"{ORIGIN}+00000000+{text}"):
