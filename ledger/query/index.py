@@ -11,9 +11,11 @@ record from queries (not from the log). ``scan`` answers the same queries from t
 audit asks it.
 
 Rules of its state: the projection is believed to cover ``size`` records only when it names this
-ledger's origin and the chain digest that the log has there. Where no file can be kept (a folder
-that is somebody else's or read-only, a full disk), the index lives in memory, and ``trouble``
-says why. Where SQLite fails in the midst of a query, the query goes on by ``scan``.
+ledger's origin and the chain digest that the log has there. Where records were pruned, the file
+goes with them and is made anew from what stays. Where no file can be kept (a folder that is
+somebody else's or read-only, a full disk), the index lives in memory, and ``trouble`` says why
+unless that was plain from the start. Where SQLite fails in the midst of a query, the query goes on
+by ``scan``.
 """
 
 import os
@@ -26,12 +28,11 @@ from threading import RLock
 from typing import Final, Self
 
 from ledger.chain.log import TokenSignatureLedger
-from ledger.form.canonical import Digest, digest
+from ledger.form.canonical import digest
 from ledger.form.record import Record
 from ledger.query.projection import Projection, Row, Standing, Wanted
 from ledger.query.question import NAMED, Query, pattern, predicate
 from ledger.query.words import Needle, needle, searchable
-from ledger.storage.file_objects import FileObjects
 
 FILE: Final = "index.sqlite"
 BATCH: Final = 16_384
@@ -95,10 +96,11 @@ class Index:
         query = query or Query()
         head = self._ledger.head.size
         stop = head if query.stop is None else min(query.stop, head)
+        start = max(query.start, self._ledger.first)
         if query.selective:
-            found = self._through_projection(query, query.start, stop)
+            found = self._through_projection(query, start, stop)
         else:
-            found = _in_order(self._ledger, query.start, stop, reverse=query.reverse)
+            found = _in_order(self._ledger, start, stop, reverse=query.reverse)
         return islice(found, query.limit)
 
     def sync(self) -> int:
@@ -222,7 +224,8 @@ class Index:
     def _catch_up(self, size: int) -> None:
         """Cover at least ``size`` records, all of them under this ledger's signed head."""
         while (standing := self._stood()).size < size:
-            for batch in _batches(self._ledger.read(standing.size, self._ledger.head.size)):
+            start = max(standing.size, self._ledger.first)
+            for batch in _batches(self._ledger.read(start, self._ledger.head.size)):
                 after = self._projection.extend(standing, batch, self._ledger.origin)
                 if after is None:
                     break  # another process indexed the same; look again
@@ -233,8 +236,12 @@ class Index:
     def _stood(self) -> Standing:
         """What the projection covers, once the log confirms that."""
         standing = self._projection.standing()
-        if standing == self._standing:
+        first = self._ledger.first
+        if standing == self._standing and (standing.first == first or not standing.size):
             return standing
+        if standing.size and standing.first < first:  # what was pruned must not live on in words
+            self._projection.replace()
+            standing = self._projection.standing()
         if not self._holds(standing):
             self._projection.clear()
             standing = self._projection.standing()
@@ -246,7 +253,7 @@ class Index:
             return True
         if standing.size > self._ledger.head.size:
             self._ledger.refresh()
-        if standing.origin != self._ledger.origin:
+        if (standing.origin, standing.first) != (self._ledger.origin, self._ledger.first):
             return False
         if not 0 < standing.size <= self._ledger.head.size:
             return False
@@ -257,7 +264,8 @@ def scan(ledger: TokenSignatureLedger, query: Query | None = None) -> Iterator[R
     """What ``Index.search`` finds, from the log alone: slower, and nothing can be hidden."""
     query = query or Query()
     stop = ledger.head.size if query.stop is None else min(query.stop, ledger.head.size)
-    records = _in_order(ledger, query.start, stop, reverse=query.reverse)
+    start = max(query.start, ledger.first)
+    records = _in_order(ledger, start, stop, reverse=query.reverse)
     return islice(filter(predicate(query), records), query.limit)
 
 
@@ -308,9 +316,9 @@ def _place(ledger: TokenSignatureLedger, folder: Path | None) -> Path | None:
     if folder is not None:
         name = digest(ledger.origin.encode()).hex()[:16]
         return folder / f"index-{name}.sqlite"
-    if not isinstance(ledger.objects, FileObjects):
+    directory = ledger.directory
+    if directory is None:
         return None
-    directory = ledger.objects.path(Digest(bytes(32))).parents[2]  # objects/00/00…
     with suppress(OSError):
         mine = directory.stat().st_uid == os.geteuid() and os.access(directory, os.W_OK)
         path = directory / FILE

@@ -1,14 +1,14 @@
 """The SQLite file behind an index: rows in, candidates out. It knows no log and proves nothing.
 
-Tables: ``standing`` (one row: whose log, how many records, the chain digest there), ``names`` (each
-name once), ``records`` (a row a record, names by number, ``hlc`` shifted into SQLite's signed
+Tables: ``standing`` (one row: whose log, which records, the chain digest behind them), ``names``
+(each name once), ``records`` (a row a record, names by number, ``hlc`` shifted into SQLite's signed
 range), and ``words`` (FTS5 without content) where the file searches text.
 
 Rules of its state: every change is one transaction that also moves ``standing``, so whoever reads
-sees rows for exactly ``size`` records. A file of another version, another program, or with anything
-in its schema that is not ours (a view, a trigger) is replaced, never altered; a file that SQLite
-finds damaged likewise. Replacing and opening exclude each other by a lock on the folder; whoever
-still holds the file replaced goes on alone with it, and harms nobody.
+sees rows for exactly the records it names. A file of another version, another program, or with
+anything in its schema that is not ours (a view, a trigger) is replaced, never altered; a file that
+SQLite finds damaged likewise. Replacing and opening exclude each other by a lock on the folder;
+whoever still holds the file replaced goes on alone with it, and harms nobody.
 
 Not here: whether ``standing`` is true of the log, and whether rows are. See ``index``.
 """
@@ -36,7 +36,7 @@ _CACHED_NAMES: Final = 100_000
 _BIAS: Final = 1 << 63
 _INDEXED: Final = ("kind", "actor", "session", "token")
 _TABLES: Final = (
-    "create table standing(origin text not null, size integer not null, chain blob not null)",
+    "create table standing(origin text, first int, size int, chain blob)",
     "create table names(id integer primary key, name text not null unique)",
     "create table records(seq integer primary key, kind int, actor int, session int, token int, "  # noqa: ISC004 - one statement
     "node int, hlc int)",
@@ -50,9 +50,10 @@ _COLUMNS: Final = ", ".join(("seq", *NAMED, "hlc"))
 
 
 class Standing(NamedTuple):
-    """What the file claims to cover: the first ``size`` records of the log ``origin``."""
+    """What the file claims to cover: the records ``first`` to ``size`` of the log ``origin``."""
 
     origin: str
+    first: int
     size: int
     chain: bytes
 
@@ -93,9 +94,9 @@ class Projection:
 
     def standing(self) -> Standing:
         """The claim; of nothing when the file is new."""
-        row = self._connection.execute("select origin, size, chain from standing").fetchone()
-        found = Standing(*row) if row else Standing("", 0, b"")
-        if tuple(map(type, found)) != (str, int, bytes):
+        row = self._connection.execute("select origin, first, size, chain from standing").fetchone()
+        found = Standing(*row) if row else Standing("", 0, 0, b"")
+        if tuple(map(type, found)) != (str, int, int, bytes):
             raise sqlite3.DatabaseError("the file's standing has another form")
         return found
 
@@ -116,14 +117,15 @@ class Projection:
 
     def extend(self, before: Standing, records: Sequence[Record], origin: str) -> Standing | None:
         """Add ``records`` of ``origin`` behind ``before``; None where the file stands elsewhere."""
-        after = Standing(origin, records[-1].seq + 1, records[-1].digest)
+        first = before.first if before.size else records[0].seq
+        after = Standing(origin, first, records[-1].seq + 1, records[-1].digest)
         try:
             with self._changing():
                 if self.standing() != before:
                     return None
                 self._insert(records)
                 self._connection.execute("delete from standing")
-                self._connection.execute("insert into standing values (?, ?, ?)", after)
+                self._connection.execute("insert into standing values (?, ?, ?, ?)", after)
         except BaseException:
             self._forget()  # ids that were taken back
             raise

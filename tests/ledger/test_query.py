@@ -471,3 +471,20 @@ def test_moments() -> None:
     for bad in ("", "2", "h", "-2h", "2y", "yesterday", "999999999w", "2024-13-01"):
         with pytest.raises(QueryError, match="expected a time"):
             instant(bad, now)
+
+
+def test_the_example_of_the_format() -> None:
+    page = (ROOT / "docs" / "ledger-format.md").read_text()
+    section = page.split("## Searchable text")[1].split("\n## ")[0]
+    example = [line[4:] for line in section.splitlines() if line.startswith("    ")]
+    attributes = {
+        "n": 7,
+        "what": {"colour": "Größe", "ok": True},
+        "list": [None, "a b"],
+        "raw": b"\xff\0",
+        "text": b"hi",
+    }
+    text = searchable("run.done", attributes)  # type: ignore[arg-type]
+    assert sorted(text.split("\n")) == sorted(example[1:])
+    found = [needle(sought).found_in(text) for sought in ("Colour=GR", "RÖSSE", "=größe")]
+    assert found == [True, False, True]
