@@ -20,11 +20,13 @@ NAMES: Final = (
     "prove",
     "tiles",
     "equivocation",
+    "keys",
     "witness",
     "export",
     "import",
     "subjects",
     "shred",
+    "prune",
 )
 """All commands, in the order in which help lists them."""
 EXITS: Final = (

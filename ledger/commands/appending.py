@@ -11,11 +11,11 @@ from ledger.form.record import Author
 from ledger.trust.keyring import KeyFile
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser, *, key_required: bool = True) -> None:
     """Declare the arguments."""
     parser.add_argument("directory", type=Path, metavar="DIR")
     parser.add_argument(
-        "--key", type=Path, required=True, metavar="FILE", help="the ledger's secret key"
+        "--key", type=Path, required=key_required, metavar="FILE", help="the ledger's secret key"
     )
     parser.add_argument("--actor", metavar="NAME", help="who does this (default: the user)")
     parser.add_argument("--node", metavar="NAME", help="on which machine (default: its host name)")
@@ -25,7 +25,12 @@ def opened(options: argparse.Namespace) -> TokenSignatureLedger:
     """The ledger, which must be there already."""
     node = options.node or os.uname().nodename
     return TokenSignatureLedger.open(
-        options.directory, KeyFile(options.key), clock=wall_clock, node=node, create=False
+        options.directory,
+        KeyFile(options.key),
+        clock=wall_clock,
+        node=node,
+        create=False,
+        author=author(options),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from ledger.chain.verifying import Status, Verification, verify
 from ledger.commands import BROKEN, EMPTY, OK, UNREADABLE
-from ledger.commands.given import public_key
+from ledger.commands.given import pin
 from ledger.commands.progress import Bar
 from ledger.commands.shown import document, printable
 
@@ -25,7 +25,7 @@ EXIT: Final = {
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("directory", type=Path, metavar="DIR")
-    parser.add_argument("--pubkey", metavar="FILE|TEXT", help="the public key you trust")
+    parser.add_argument("--pubkey", metavar="FILE|TEXT", help="the key, root or epochs you trust")
     parser.add_argument("--objects", action="store_true", help="hash the records' payloads too")
     parser.add_argument(
         "--jobs",
@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Audit and print the verdict."""
-    key = public_key(options.pubkey) if options.pubkey is not None else None
+    key = pin(options.pubkey) if options.pubkey is not None else None
     with Bar("verifying") as bar:
         result = verify(
             options.directory, key, objects=options.objects, jobs=options.jobs, progress=bar
