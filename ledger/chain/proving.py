@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ledger.chain.follower import Follower
 from ledger.chain.places import Places
-from ledger.errors import ProofError
+from ledger.errors import ProofError, PrunedError
 from ledger.form.record import Head
 from ledger.storage import segment
 from ledger.storage.segment import Run
 from ledger.storage.store import Position, Store
 from ledger.tiles.folder import TileFolder
+from ledger.tiles.form import WIDTH
 from ledger.tiles.tree import TiledTree
 from ledger.trust.merkle import (
     InclusionProof,
@@ -37,13 +38,15 @@ class Proving:
         self._follower = follower
         self._places = places
         folder = TileFolder(store.directory) if store.directory is not None else None
-        self._tree = TiledTree(folder, self.leaves, writable=store.writable)
+        self._tree = TiledTree(
+            folder, self._stored_leaves, writable=store.writable, first=lambda: places.least
+        )
 
     def inclusions(self, seqs: Iterable[int], head: Head) -> dict[int, InclusionProof]:
         """Proofs that the records ``seqs`` lie under ``head``."""
         if self._follower.signed:
             return self._tree.inclusions(seqs, head.size, head.root)
-        return inclusion_proofs(seqs, head.size, self.leaves(0, head.size))
+        return inclusion_proofs(seqs, head.size, self._stored_leaves(0, head.size))
 
     def consistency(self, old: int, new: int, head: Head) -> tuple[bytes, ...]:
         """The proof that the first ``old`` records are the first of the first ``new``."""
@@ -53,7 +56,7 @@ class Proving:
             raise ProofError(f"expected a size of at most {head.size}, found {new}")
         wanted: set[tuple[int, int]] = set()
         consistency_proof(old, new, _noting(wanted))
-        found = collect(self.leaves(0, new), wanted)
+        found = collect(self._stored_leaves(0, new), wanted)
         return consistency_proof(old, new, lambda *at: found[at])
 
     def root_at(self, size: int, head: Head) -> bytes:
@@ -62,20 +65,34 @@ class Proving:
             return self._tree.root_at(size, head.size, head.root)
         if not 0 <= size <= head.size:
             raise ProofError(f"expected a size of at most {head.size}, found {size}")
-        return root(self.leaves(0, size))
+        return root(self._stored_leaves(0, size))
 
     def leaf(self, seq: int, head: Head) -> bytes:
         """The leaf hash of record ``seq``, proven; also where its body was pruned."""
         return self._tree.leaf(seq, head.size, head.root)
 
     def leaves(self, first: int, last: int) -> Iterator[bytes]:
-        """The leaf hashes of a range, not verified: fewer where the log ends."""
+        """The leaf hashes of a range, not verified: fewer where the log ends.
+
+        Those of pruned records come from the tiles.
+        """
+        least = self._places.least
+        between = min(max(first, -(-least // WIDTH) * WIDTH), last) if first < least else first
+        yield from self._tree.kept_leaves(first, between)
+        yield from self._stored_leaves(between, last)
+
+    def _stored_leaves(self, first: int, last: int) -> Iterator[bytes]:
         return map(leaf_hash, self.bodies(first, last))
 
     def bodies(self, first: int, last: int) -> Iterator[bytes]:
         """The stored bodies of a range, as they lie there, not verified."""
         if first >= last:
             return
+        if first < self._places.least:
+            raise PrunedError(
+                f"expected the tiles of the records before {self._places.least}, found some "
+                "missing; these records were pruned, so restore the folder tile from a copy"
+            )
         found = self._places.before(first)
         seq, at = found if found is not None else (0, Position(0, segment.HEADER.size))
         for run in self._runs(at):

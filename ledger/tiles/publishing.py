@@ -38,12 +38,16 @@ CHECKPOINT: Final = "checkpoint"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The log to publish: its signed head, the keys it was signed with, and its records."""
+    """The log to publish: its signed head, the keys it was signed with, and its records.
+
+    ``first`` is the first record that was not pruned; the bundles before it stay as they lie.
+    """
 
     head: Checkpoint
     keys: Sequence[PublicKey]
     leaves: Leaves
     bodies: Callable[[int, int], Iterable[bytes]]
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,8 @@ def renew_bundles(source: Source, into: Path) -> int:
 def _renew_bundles(source: Source, folder: TileFolder) -> int:
     """Write the bundles that are missing, each run of neighbours by one reading of the log."""
     written = 0
-    for run in _runs(at for at in bundles_of(source.head.size) if not folder.has(at)):
+    there = (at for at in bundles_of(source.head.size) if at.number * WIDTH >= source.first)
+    for run in _runs(at for at in there if not folder.has(at)):
         bodies = iter(source.bodies(run[0].number * WIDTH, run[-1].number * WIDTH + run[-1].width))
         for at in run:
             folder.write(at, bundle(islice(bodies, at.width)))

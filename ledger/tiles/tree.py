@@ -172,6 +172,14 @@ class TiledTree:
                 self._rebuild(size, root)
             self._write_partials()
 
+    def kept_leaves(self, start: int, stop: int) -> Iterator[bytes]:
+        """The leaves of a range as full tiles of the lowest level hold them; not verified."""
+        for number in range(start // WIDTH, -(-stop // WIDTH) if start < stop else 0):
+            base = number * WIDTH
+            with self._lock:
+                data = self._full(TileAt(0, number))
+            yield from _hashes(data[max(start - base, 0) * HASH_BYTES : (stop - base) * HASH_BYTES])
+
     def node(self, level: int, index: int) -> bytes:
         """The perfect node ``(level, index)`` of the tree as far as it was caught up."""
         tile_level, height = divmod(level, HEIGHT)
@@ -239,7 +247,7 @@ class TiledTree:
         """
         self._forget()
         base = min(-(-self._first() // WIDTH) * WIDTH, size - size % WIDTH)
-        self._grow(size, chain(self._kept_leaves(base), self._leaves(base, size)))
+        self._grow(size, chain(self.kept_leaves(0, base), self._leaves(base, size)))
         if self._growth.root() != root:
             found = self._growth.root()
             self._forget()
@@ -300,11 +308,6 @@ class TiledTree:
         if len(data) != at.width * HASH_BYTES:
             raise DamagedError(start, f"expected {at.width} records from here, found fewer")
         return data
-
-    def _kept_leaves(self, stop: int) -> Iterator[bytes]:
-        """The leaves before ``stop``, from full tiles of the lowest level."""
-        for number in range(stop // WIDTH):
-            yield from _hashes(self._full(TileAt(0, number)))
 
     def _every_leaf(self, size: int) -> Iterator[bytes]:
         for index in range(-(-size // WIDTH)):

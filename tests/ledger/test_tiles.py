@@ -19,7 +19,9 @@ from ledger import (
     DurabilityError,
     Entry,
     EquivocationError,
+    FileStore,
     FormatError,
+    KeptHead,
     ProofError,
     PrunedError,
     RollbackError,
@@ -503,6 +505,29 @@ def test_publishing_never_goes_back(open_ledger: Opened, tmp_path: Path, signer:
         fork.append(Entry("y", {}), Entry("z", {}))
         with pytest.raises(EquivocationError):
             publish(fork, out)
+
+
+def test_publishing_a_pruned_log(signer: Signer, tmp_path: Path) -> None:
+    """Hash tiles over what went come from the log's own; bundles begin where records do."""
+    store, out = FileStore(tmp_path / "log"), tmp_path / "out"
+    with TokenSignatureLedger(
+        store, signer, clock=lambda: 0, node="n", segment_bytes=20_000
+    ) as log:
+        for number in range(60):
+            log.append(*[Entry("x", {"n": number, "text": "x" * 50})] * 10)
+        old = log.checkpoint_at(201)
+        log.prune(300)
+        assert 201 < log.first < 300
+        done = publish(log, out, entries=True)
+        assert done.bundles == len([at for at in bundles_of(log.head.size) if at.number >= 2])
+        for at in tiles_of(log.head.size):
+            assert len((out / at.path).read_bytes()) == 32 * at.width
+        verify_consistency(
+            201, log.head.size, old.root, log.head.root, log.prove_consistency(201, log.head.size)
+        )
+        kept = KeptHead(tmp_path / "kept")
+        kept.advance(old)
+        kept.hold_against(log.facts())
 
 
 def test_the_command(
