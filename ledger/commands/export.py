@@ -11,18 +11,17 @@ from ledger.chain.log import TokenSignatureLedger
 from ledger.commands import OK, USAGE
 from ledger.commands.given import public_key
 from ledger.commands.shown import printable
-from ledger.errors import BundleError, EntryError, LedgerMissing
-from ledger.evidence import jsonl, ocsf, otel, statement
-from ledger.evidence.bundle import write_bundle
-from ledger.evidence.car import write_car
+from ledger.errors import EntryError
+from ledger.evidence import statement
+from ledger.evidence.exporting import EXPORTS, FILES, export_lines, write_export, write_verifier
+from ledger.evidence.jsonl import contents
 from ledger.evidence.placing import placed
 from ledger.evidence.plain import Plain, line
 from ledger.form.canonical import Digest
-from ledger.trust.keys import PublicKey, load_key
+from ledger.trust.keys import load_key
 
 SUMMARY: Final = "write records for others: evidence, JSON Lines, OCSF, in-toto, OpenTelemetry, CAR"
-FORMATS: Final = ("jsonl", "ocsf", "in-toto", "otel", "car", "bundle")
-FILES_ONLY: Final = frozenset({"car", "bundle"})
+FORMATS: Final = (*EXPORTS, "in-toto")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -64,17 +63,9 @@ def run(options: argparse.Namespace) -> int:
     if options.format is not None:
         _export(options)
     if options.verifier is not None:
-        with placed(options.verifier) as file:
-            file.write(verifier())
+        write_verifier(options.verifier)
         _tell(options.verifier)
     return OK
-
-
-def verifier() -> bytes:
-    """The file that checks a bundle without this package."""
-    from ledger.evidence import verify_os2  # noqa: PLC0415 - it is a file more than a module
-
-    return Path(verify_os2.__file__).read_bytes()
 
 
 def _misuse(options: argparse.Namespace) -> str | None:
@@ -82,7 +73,7 @@ def _misuse(options: argparse.Namespace) -> str | None:
         return "expected --format, found none; one of " + ", ".join(FORMATS)
     if (options.format is None) != (options.directory is None):
         return "expected a ledger's folder together with --format"
-    if options.format in FILES_ONLY and options.out is None:
+    if options.format in FILES and options.out is None:
         return f"expected --out FILE with {options.format}, found none; it is no text"
     if options.format == "in-toto" and options.key is None:
         return "expected --key FILE with in-toto, found none; a statement is signed"
@@ -98,53 +89,33 @@ def _refuse_existing(path: Path | None) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     key = public_key(options.pubkey) if options.pubkey is not None else None
-    full = options.start is None and options.stop is None
-    if options.format == "jsonl" and full:
-        _require_ledger(options.directory)
-        _put(options.out, jsonl.full_lines(options.directory, key, objects=options.objects))
-        return
     with TokenSignatureLedger.read_only(options.directory, key) as ledger:
-        start, stop = _range(options, ledger.head.size)
-        if options.format in FILES_ONLY:
-            _file(options, ledger, start, stop)
-        else:
-            _put(options.out, _lines(options, ledger, start, stop))
-
-
-def _lines(
-    options: argparse.Namespace, ledger: TokenSignatureLedger, start: int, stop: int
-) -> Iterator[bytes]:
-    records = ledger.read(start, stop)
-    match options.format:
-        case "jsonl":
-            return jsonl.partial_lines(ledger, records, objects=options.objects)
-        case "ocsf":
-            return map(line, ocsf.events(records, _key_of(ledger)))
-        case "otel":
-            return map(line, otel.batches(records, _key_of(ledger)))
-        case _:
+        seqs = _range(options, ledger.head.size)
+        if options.format in FILES:
+            objects = set(_objects(ledger, seqs)) if options.objects else set[Digest]()
+            write_export(options.out, options.format, ledger, seqs, objects)
+            _tell(options.out)
+        elif options.format == "in-toto":
+            records = ledger.read(seqs.start, seqs.stop) if seqs is not None else ledger.read()
             made: Plain = statement.envelope(ledger, load_key(options.key), records)
-            return iter((line(made),))
+            _put(options.out, [line(made)])
+        else:
+            _put(options.out, export_lines(options.format, ledger, seqs, objects=options.objects))
 
 
-def _file(options: argparse.Namespace, ledger: TokenSignatureLedger, start: int, stop: int) -> None:
-    objects = set[Digest]()
-    if options.objects:
-        for record in ledger.read(start, stop):
-            objects.update(jsonl.contents(record))
-    if options.format == "car":
-        write_car(options.out, ledger, range(start, stop), objects)
-    else:
-        write_bundle(options.out, ledger, range(start, stop), objects)
-    _tell(options.out)
+def _objects(ledger: TokenSignatureLedger, seqs: range | None) -> Iterator[Digest]:
+    for record in ledger.read() if seqs is None else ledger.read(seqs.start, seqs.stop):
+        yield from contents(record)
 
 
-def _range(options: argparse.Namespace, size: int) -> tuple[int, int]:
+def _range(options: argparse.Namespace, size: int) -> range | None:
+    if options.start is None and options.stop is None:
+        return None
     start = options.start if options.start is not None else 0
     stop = options.stop if options.stop is not None else size
     if not 0 <= start < stop <= size:
         raise EntryError(f"expected records between 0 and {size}, found {start} to {stop}")
-    return start, stop
+    return range(start, stop)
 
 
 def _put(out: Path | None, lines: Iterable[bytes]) -> None:
@@ -162,14 +133,3 @@ def _put(out: Path | None, lines: Iterable[bytes]) -> None:
 
 def _tell(path: Path) -> None:
     sys.stderr.write(f"{printable(str(path))}: {path.stat().st_size} bytes\n")
-
-
-def _require_ledger(directory: Path) -> None:
-    if not (directory / "segments").is_dir():
-        raise LedgerMissing(f"expected a ledger in {directory}, found none; check the path")
-
-
-def _key_of(ledger: TokenSignatureLedger) -> PublicKey:
-    if ledger.public_key is None:
-        raise BundleError("expected a signed ledger, found one without key")
-    return ledger.public_key

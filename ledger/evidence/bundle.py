@@ -98,7 +98,7 @@ def write_bundle(
         writer.add("manifest.json", manifest)
         writer.add("checkpoint", signed.note)
         keys.write(writer)
-        for record in _read(ledger, chosen):
+        for record in records_of(ledger, chosen):
             writer.add(_record_entry(record.seq), record.body)
         for name in sorted(set(objects)):
             with ledger.objects.open(name) as source:
@@ -126,6 +126,15 @@ def read_bundle(path: Path, public_key: Pin | None = None) -> Bundle:
     except (OSError, ValueError, RecursionError) as problem:
         archive.close()
         raise BundleError(f"expected a whole bundle at {path}, found: {problem}") from problem
+
+
+def records_of(ledger: "TokenSignatureLedger", seqs: list[int]) -> Iterator[Record]:
+    """The records ``seqs``, ascending; one start of reading for each run without gap."""
+    start = 0
+    for at in range(1, len(seqs) + 1):
+        if at == len(seqs) or seqs[at] != seqs[at - 1] + 1:
+            yield from ledger.read(seqs[start], seqs[at - 1] + 1)
+            start = at
 
 
 def _verified(archive: Archive, pin: Pin | None) -> Bundle:
@@ -247,15 +256,6 @@ def _row(row: object, size: int) -> tuple[int, InclusionProof]:
     if type(seq) is not int or not 0 <= seq < size:
         raise BundleError(f"expected a record below {size}, found {seq!r}")
     return seq, lineage.proof_of(row["proof"], seq, size)
-
-
-def _read(ledger: "TokenSignatureLedger", seqs: list[int]) -> Iterator[Record]:
-    """The records, run by run: one start of reading for each gapless run."""
-    start = 0
-    for at in range(1, len(seqs) + 1):
-        if at == len(seqs) or seqs[at] != seqs[at - 1] + 1:
-            yield from ledger.read(seqs[start], seqs[at - 1] + 1)
-            start = at
 
 
 def _is_streamed(name: str) -> bool:

@@ -16,6 +16,7 @@ NAMES = (
     "replay",
     "ledger",
     "export",
+    "import-evidence",
     "tamper-demo",
     "run-script",
     "doctor",

@@ -1,35 +1,39 @@
-"""``export``: one session as an evidence file that a stranger can verify and replay."""
+"""``export``: records for others, as evidence they can verify and replay, or for their tools."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ledger import Json
-from os2shell.executors.evidence import Exported, ExportEvidence
+from ledger import EXPORTS, Json
+from os2shell.executors.evidence import Exported, ExportEvidence, WriteVerifier
 from os2shell.model.capability import Capability
 from os2shell.model.command import Command, Context, Outcome
 from os2shell.model.errors import UsageError
 from os2shell.model.plain import from_json, to_json
 
-USAGE = "export SESSION|last -o FILE.os2z"
+USAGE = "export SESSION|last|all -o FILE [--format FORMAT] [--verifier FILE]"
+BUNDLE = "bundle"
 
 
 @dataclass(frozen=True, slots=True)
 class Args:
-    """Which session, and where the evidence goes."""
+    """Which session, where it goes, in which form, and where the verifier goes, if anywhere."""
 
     session: str
     output: str
+    format: str = BUNDLE
+    verifier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerExported:
-    """Evidence left the ledger: which session's, and the digest of the file."""
+    """Records left the ledger: which session's, in which form, and the digest of the file."""
 
     kind: ClassVar[str] = "ledger_exported"
     session: str
     digest: bytes
     records: int
+    format: str
 
     def body(self) -> Json:
         """The canonical content."""
@@ -37,27 +41,45 @@ class LedgerExported:
 
 
 def parse(words: Sequence[str]) -> Args:
-    """Read ``SESSION -o FILE`` in either order."""
-    match list(words):
-        case [session, "-o", output] | ["-o", output, session] if not session.startswith("-"):
-            return Args(session, output)
-        case _:
+    """Read the session and the options, in any order."""
+    rest, session = list(words), None
+    options: dict[str, str] = {}
+    while rest:
+        word = rest.pop(0)
+        if word in {"-o", "--format", "--verifier"} and rest and word not in options:
+            options[word] = rest.pop(0)
+        elif session is None and not word.startswith("-"):
+            session = word
+        else:
             raise UsageError(f"export {' '.join(words)}", expected=USAGE)
+    form = options.get("--format", BUNDLE)
+    if session is None or "-o" not in options:
+        raise UsageError(f"export {' '.join(words)}", expected=USAGE)
+    if form not in EXPORTS:
+        raise UsageError(f"--format {form}", expected=", ".join(EXPORTS))
+    return Args(session, options["-o"], form, options.get("--verifier"))
 
 
 def run(args: Args, context: Context) -> Outcome:
-    """Write the file."""
-    made = from_json(Exported, context.perform(ExportEvidence(args.session, args.output)))
+    """Write the files, the verifier first: what is refused leaves no evidence behind."""
+    if args.verifier is not None:
+        context.perform(WriteVerifier(args.verifier))
+    question = ExportEvidence(args.session, args.output, args.format)
+    made = from_json(Exported, context.perform(question))
+    what = "all sessions" if args.session == "all" else f"session {made.session}"
     text = (
-        f"{args.output}: session {made.session}, {made.records} records, "
+        f"{args.output}: {what}, {made.records} records, "
         f"{made.objects} objects, {made.file_bytes} bytes"
     )
-    return Outcome(text, events=(LedgerExported(made.session, made.file_digest, made.records),))
+    if args.verifier is not None:
+        text += f"\n{args.verifier}: checks a bundle without os2"
+    event = LedgerExported(made.session, made.file_digest, made.records, args.format)
+    return Outcome(text, events=(event,))
 
 
 COMMAND = Command(
     name="export",
-    summary="write one session as evidence that others can verify and replay",
+    summary="write records for others: evidence, JSON Lines, OCSF, OpenTelemetry, CAR",
     usage=USAGE,
     arguments=Args,
     needs=frozenset({Capability.LEDGER_READ, Capability.FS_WRITE}),

@@ -1,10 +1,13 @@
-"""``ledger.export``: one session as evidence, with all that verifying and replaying need."""
+"""``ledger.export``: records for others; a bundle holds all that verifying and replaying need."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+
+from blake3 import blake3
 
 from ledger import (
     Bundle,
@@ -14,10 +17,10 @@ from ledger import (
     Record,
     TokenSignatureLedger,
     decode,
-    digest,
     read_bundle,
     referred,
-    write_bundle,
+    write_export,
+    write_verifier,
 )
 from os2shell.executors.workspace import Kind, read_tree
 from os2shell.model.capability import Capability
@@ -27,6 +30,8 @@ from os2shell.model.errors import CannotStart, NothingToVerify, UsageError
 from os2shell.model.plain import to_json
 
 MANIFEST_LOADED = "manifest.loaded"
+ALL = "all"
+_FILES = frozenset({"bundle", "car"})
 TREE_KEYS = frozenset({"tree", "before", "after"})
 """Keys under which questions and answers name trees."""
 
@@ -44,9 +49,9 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class ExportEvidence:
-    """Ask for ``session`` (``last``: the newest with a run) in the file ``output``.
+    """Ask for ``session`` in the file ``output``; the answer is an ``Exported``.
 
-    The answer is an ``Exported``.
+    ``last`` is the newest session with a run, ``all`` every record there is.
     """
 
     kind: ClassVar[str] = "ledger.export"
@@ -54,9 +59,28 @@ class ExportEvidence:
     determinism: ClassVar[Determinism] = Determinism.RECORDED
     session: str
     output: str
+    format: str
 
     def body(self) -> Json:
         """The selection and the file."""
+        return to_json(self)
+
+    def scope(self) -> str:
+        """The file that is written."""
+        return self.output
+
+
+@dataclass(frozen=True, slots=True)
+class WriteVerifier:
+    """Ask for the file that checks a bundle without this shell, as ``output``."""
+
+    kind: ClassVar[str] = "ledger.verifier"
+    needs: ClassVar[Capability] = Capability.FS_WRITE
+    determinism: ClassVar[Determinism] = Determinism.RECORDED
+    output: str
+
+    def body(self) -> Json:
+        """The file."""
         return to_json(self)
 
     def scope(self) -> str:
@@ -79,30 +103,24 @@ class EvidenceExporter:
         ledger = self._open_ledger()
         session = self._session(effect.session, ledger)
         records = tuple(_selected(ledger.read(), session))
-        objects = needed_objects(records, ledger.objects)
-        output = Path(effect.output)
-        if os.path.lexists(output):
-            raise UsageError(f"{output} exists", expected="a new file", remedy="name another")
-        if not output.parent.is_dir():
-            raise UsageError(f"no folder {output.parent}", expected="a folder to write into")
-        try:
-            write_bundle(
-                output,
-                ledger,
-                [record.seq for record in records],
-                sorted(objects),
-                {"session": session},
-            )
-            data = output.read_bytes()
-        except OSError as error:
-            raise CannotStart(
-                f"{output} cannot be written: {error.strerror}", expected="a folder you may write"
-            ) from None
-        return to_json(Exported(session, len(records), len(objects), len(data), digest(data)))
+        objects = needed_objects(records, ledger.objects) if effect.format in _FILES else set()
+        output = _new_file(effect.output)
+        seqs = None if session == ALL else [record.seq for record in records]
+        with _writing(output):
+            write_export(output, effect.format, ledger, seqs, sorted(objects))
+        size, name = _measured(output)
+        return to_json(Exported(session, len(records), len(objects), size, name))
+
+    def verifier(self, effect: WriteVerifier, _transcript: Transcript) -> Json:
+        """Write the verifier."""
+        output = _new_file(effect.output)
+        with _writing(output):
+            write_verifier(output)
+        return None
 
     def _session(self, wanted: str, ledger: TokenSignatureLedger) -> str:
-        found = None
-        for record in ledger.read():
+        found = ALL if wanted == ALL else None
+        for record in ledger.read() if found is None else ():
             if wanted == "last":
                 if record.attributes.get("command") in self._programs:
                     found = record.session
@@ -163,8 +181,36 @@ def open_evidence(path: Path) -> EvidenceSource:
 def _selected(records: Iterable[Record], session: str) -> Iterator[Record]:
     """The session's records, and the manifests that were in force, in ledger order."""
     for record in records:
-        if record.session == session or record.kind == MANIFEST_LOADED or record.seq == 0:
+        if session in {ALL, record.session} or record.kind == MANIFEST_LOADED or record.seq == 0:
             yield record
+
+
+def _new_file(name: str) -> Path:
+    output = Path(name)
+    if os.path.lexists(output):
+        raise UsageError(f"{output} exists", expected="a new file", remedy="name another")
+    if not output.parent.is_dir():
+        raise UsageError(f"no folder {output.parent}", expected="a folder to write into")
+    return output
+
+
+@contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CannotStart(
+            f"{output} cannot be written: {error.strerror}", expected="a folder you may write"
+        ) from None
+
+
+def _measured(path: Path) -> tuple[int, bytes]:
+    """Size and BLAKE3 of a file that need not fit in memory."""
+    hasher = blake3()
+    with path.open("rb") as file:
+        while part := file.read(1 << 20):
+            hasher.update(part)
+        return file.tell(), hasher.digest()
 
 
 def _trees(body: Json) -> Iterator[Digest]:

@@ -6,9 +6,15 @@ from typing import Protocol
 
 from ledger import Digest, ObjectStore, PublicKey, Record, TokenSignatureLedger
 from os2shell.commands import COMMANDS
+from os2shell.executors.admission import AdmitEvidence, EvidenceKeeper
 from os2shell.executors.audit import AuditLedger, Auditor
 from os2shell.executors.capture import Capturer, WorkspaceFolder
-from os2shell.executors.evidence import EvidenceExporter, ExportEvidence, open_evidence
+from os2shell.executors.evidence import (
+    EvidenceExporter,
+    ExportEvidence,
+    WriteVerifier,
+    open_evidence,
+)
 from os2shell.executors.files import FileReader, ReadFile
 from os2shell.executors.guest import GuestRunner, ImageSource, RunGuest
 from os2shell.executors.history import HistoryReader, ListHistory, ReadHistory
@@ -59,13 +65,16 @@ class LedgerSource:
 def executors(parts: Parts) -> Executors:
     """The table."""
     settings = parts.settings
+    exporter = EvidenceExporter(parts.reading, PROGRAMS)
     history = HistoryReader(parts.reading, colour=settings.colour)
     return {
         ReadFile: FileReader(settings.workspace).perform,
         ReadHistory: history.perform,
         ListHistory: history.list,
         AuditLedger: Auditor(settings.ledger, parts.trusted_key).perform,
-        ExportEvidence: EvidenceExporter(parts.reading, PROGRAMS).perform,
+        ExportEvidence: exporter.perform,
+        WriteVerifier: exporter.verifier,
+        AdmitEvidence: EvidenceKeeper(parts.reading).perform,
         Refold: Refolder(lambda: LedgerSource(parts.reading()), FOLDS).perform,
         VerifyRuns: RunVerifier(_means(parts)).perform,
         ProbeMachine: MachineProber(parts.manifest, parts.images, settings.workspace).perform,
