@@ -34,6 +34,8 @@ class Settings:
     node: str
     manifest: Path
     keys: Path
+    heads: Path
+    witnesses: Path
     history: Path
     images: Path
     caches: Path
@@ -65,6 +67,8 @@ def read_settings(options: Options) -> Settings:
     home = Path(os.environ.get("HOME") or "/")
     data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "os2shell"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "os2shell"
+    state = Path(os.environ.get("XDG_STATE_HOME") or home / ".local" / "state") / "os2shell"
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "os2shell"
     workspace = Path(options.workspace or Path.cwd()).absolute()
     if not workspace.is_dir():
         raise UsageError(f"no folder {workspace}", expected="an existing folder after -C")
@@ -80,6 +84,8 @@ def read_settings(options: Options) -> Settings:
         node=os.uname().nodename,
         manifest=_manifest(options.manifest or os.environ.get("OS2_MANIFEST") or "default"),
         keys=data / "keys",
+        heads=state / "heads",
+        witnesses=config / "witnesses",
         history=data / "history",
         images=_images(cache),
         caches=cache,

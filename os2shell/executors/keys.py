@@ -45,5 +45,10 @@ class KeyRing:
         return load_or_create_key(path, origin).public if path.exists() else None
 
     def _path(self, origin: str) -> Path:
+        return self._folder / self.file_name(origin, "key")
+
+    @staticmethod
+    def file_name(origin: str, kind: str) -> str:
+        """The name of a file that belongs to the ledger ``origin``."""
         name = "".join(char if char.isalnum() or char in "-." else "_" for char in origin)
-        return self._folder / f"{name}.key"
+        return f"{name}.{kind}"

@@ -1,8 +1,11 @@
 """The house behind a shell: how its ledger and engine are opened, and what performs a run."""
 
+from typing import TYPE_CHECKING
+
 from ledger import (
     Author,
     FileObjects,
+    KeptHead,
     LedgerError,
     MemoryObjects,
     ObjectStore,
@@ -42,6 +45,9 @@ from os2shell.policy.manifest import Manifest, load_manifest
 from os2shell.repl.display import TerminalDisplay, say
 from os2shell.repl.shell import Shell
 from os2shell.settings import Settings
+
+if TYPE_CHECKING:
+    from ledger import Witnesses
 
 
 def open_shell(settings: Settings) -> Shell:
@@ -158,7 +164,25 @@ class House:
                 clock=now_ns,
                 node=settings.node,
                 author=Author(BOOT_SESSION, self.identity.actor, str(self.identity.token)),
+                kept=KeptHead(settings.heads / self._keys.file_name(signer.name, "head")),
+                witnesses=self._witnesses(),
             )
+
+    def _witnesses(self) -> "Witnesses | None":
+        """Who must confirm heads before they count, where the user named anybody."""
+        path = self.settings.witnesses
+        if not path.exists():
+            return None
+        from ledger import Witnesses, read_policy  # noqa: PLC0415 — few have witnesses
+
+        try:
+            return Witnesses(read_policy(path.read_bytes()))
+        except (OSError, LedgerError) as problem:
+            raise CannotStart(
+                f"{path}: {problem}",
+                expected="a policy that says which witnesses must confirm this ledger",
+                remedy="mend the file; without it no witness is asked",
+            ) from None
 
     def _origin(self) -> str:
         """The name of the workspace's ledger; raises ``NothingToVerify`` where there is none."""
