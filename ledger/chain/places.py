@@ -36,6 +36,7 @@ class Places:
     def __init__(self, spacing: int = SPACING) -> None:
         """Start empty: reading begins at the log's start."""
         self._spacing = spacing
+        self._floor: tuple[int, Position] | None = None
         self._sizes = array("Q")
         self._segments = array("Q")
         self._offsets = array("Q")
@@ -49,9 +50,21 @@ class Places:
             self._offsets.append(at.offset)
         return far
 
+    def begin_at(self, size: int, at: Position) -> None:
+        """Nothing before this checkpoint is there any more: it was pruned."""
+        self._floor = (size, at)
+
+    @property
+    def least(self) -> int:
+        """The first record that can be read."""
+        return 0 if self._floor is None else self._floor[0]
+
     def before(self, seq: int) -> tuple[int, Position] | None:
         """The last remembered checkpoint of at most ``seq`` records."""
         found = bisect_right(self._sizes, seq) - 1
+        floor = self._floor
+        if floor is not None and floor[0] <= seq and (found < 0 or self._sizes[found] <= floor[0]):
+            return floor
         if found < 0:
             return None
         return self._sizes[found], Position(self._segments[found], self._offsets[found])

@@ -53,13 +53,15 @@ def read_seal(store: Store, number: int, origin: str) -> Seal | None:
 
 
 def histories(store: Store, begun: KeyHistory) -> list[KeyHistory]:
-    """What the seals say of the keys before each segment; ``begun`` is what record 0 says.
+    """What the seals say of the keys before each segment.
 
+    ``begun`` is what record 0 says, or what is known where a pruned log begins.
     A seal that is missing says nothing. What is wrong with the result shows where it is used: the
     opening checkpoints state the table of epochs.
     """
-    found = [begun]
-    for number in range(store.end().segment):
+    first = store.first()
+    found = [begun] * (first + 1)
+    for number in range(first, store.end().segment):
         keys, seal = found[-1], read_seal(store, number, begun.epochs.origin)
         if seal is not None:
             with suppress(LedgerError):
@@ -126,7 +128,7 @@ def nearest_mark(store: Store, begun: KeyHistory) -> tuple[Mark | None, list[int
     """The last segment's beginning that a seal tells truly, and the seals that do not."""
     false: list[int] = []
     keys = histories(store, begun)
-    for number in range(store.end().segment, 0, -1):
+    for number in range(store.end().segment, store.first(), -1):
         mark = mark_from_seal(store, number, keys[number])
         if mark is not None:
             return mark, false
@@ -136,33 +138,34 @@ def nearest_mark(store: Store, begun: KeyHistory) -> tuple[Mark | None, list[int
 
 def note_openings(store: Store, origin: str, places: Places) -> None:
     """Let reading begin where segments do; whoever starts there verifies the signature first."""
-    for number in range(store.end().segment):
+    for number in range(store.first(), store.end().segment):
         seal = read_seal(store, number, origin)
         if seal is not None:
             places.note(seal.exit.size, Position(number + 1, OPENING))
 
 
-def seal_missing(
-    store: Store, signer: Signer, keys: KeyHistory, false: Container[int] = ()
-) -> None:
+def seal_missing(store: Store, signer: Signer, begin: Mark, false: Container[int] = ()) -> None:
     """Write the seals that full segments lack, and those known to be ``false``.
 
+    ``begin`` is where the log as it is on the disk begins, with what is known of its keys there.
     Damage met on the way ends this quietly: a seal only saves time, and following or verifying
     the log is what names damage.
     """
-    for number in range(store.end().segment):
+    for number in range(store.first(), store.end().segment):
         if number in false or read_seal(store, number, signer.name) is None:
             try:
-                _seal_from_log(store, signer, number, keys)
+                _seal_from_log(store, signer, number, begin)
             except DamagedError:
                 return
 
 
-def _seal_from_log(store: Store, signer: Signer, number: int, keys: KeyHistory) -> None:
+def _seal_from_log(store: Store, signer: Signer, number: int, begin: Mark) -> None:
     """Follow the log up to the end of segment ``number``, sealing what is passed."""
-    follower, start = Follower(signer.public), number
-    known = histories(store, replace(keys, epochs=keys.epochs.until(0), notes=()))
-    while start > 0:
+    assert begin.keys is not None
+    follower, start, first = Follower(signer.public), number, store.first()
+    known = histories(store, begin.keys)
+    follower.begin(begin)
+    while start > first:
         mark = mark_from_seal(store, start, known[start])
         if mark is not None:
             follower.begin(mark)

@@ -211,6 +211,15 @@ def sync_directory(folder: Path) -> None:
         os.close(descriptor)
 
 
+def sync_file(path: Path) -> None:
+    """Make the content of ``path`` durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _copy(reader: Reader, descriptor: int) -> tuple[Digest, int]:
     hasher, total = blake3(), 0
     with os.fdopen(descriptor, "wb", buffering=0) as file:

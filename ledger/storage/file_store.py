@@ -8,7 +8,9 @@ Sequences of system calls:
 append            pwritev(RWF_DSYNC); a crash leaves any prefix, which recovery sets aside
 begin_segment     create segment.new, write, fsync, rename into segments/, fsync segments/
 set_aside         create quarantine file, write, fsync, fsync quarantine/, ftruncate, fsync segment
-keep_seal         create seals/N.seal.new, write, fsync, rename, fsync seals/
+keep_seal, keep   create N.new, write, fsync, rename, fsync the folder
+settle_kept       rename or unlink, fsync the folder
+drop_before       unlink, fsync segments/, for each
 publish           pwrite over a note of the same length, or as cache
 cache             create, write, rename
                   neither is synced, because both can be made again from the log
@@ -35,6 +37,8 @@ from ledger.storage.file_objects import NO_ROOM, FileObjects, sync_directory
 from ledger.storage.objects import ObjectStore
 from ledger.storage.store import Position
 
+PRUNED: Final = "pruned"
+"""The file without which segments must begin with number 0."""
 MAX_SMALL_FILE: Final = 64 * 1024 * 1024
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # no wait for a pipe
 _WRITE: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -65,7 +69,7 @@ class FileStore:
         self._objects = FileObjects(directory / "objects")
         self._segments_dir = directory / "segments"
         self._files: dict[int, int] = {}
-        self._last = -1
+        self._first, self._last = 0, -1
         self._closed = False
         self._process = os.getpid()
         self._lock_file: int | None = None
@@ -73,7 +77,7 @@ class FileStore:
             self._create_folders(create=create and not read_only)
         self._lock_file = self._open_lock()
         try:
-            self._last = self._find_last()
+            self._first, self._last = self._find_ends()
         except (FormatError, UnreadableError):
             self.close()
             raise
@@ -100,10 +104,16 @@ class FileStore:
         with self._locked(fcntl.LOCK_SH):
             yield
 
+    def first(self) -> int:
+        """The first segment that is here: one stat, and more when another process pruned."""
+        while self._first < self._last and not self._path(self._first).exists():
+            self._first += 1
+        return self._first
+
     def end(self) -> Position:
         """The end of the log: one fstat, and one stat for a segment begun by another process."""
         self._require_open()
-        while (self._segments_dir / segment_name(self._last + 1)).exists():
+        while self._path(self._last + 1).exists():
             self._last += 1
         if self._last < 0:
             return Position(-1, 0)
@@ -210,6 +220,49 @@ class FileStore:
         except OSError as problem:
             self._fail("seal a segment", problem)
 
+    def kept(self, name: str) -> bytes | None:
+        """The file ``name`` beside the log."""
+        return self._small(name)
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Replace the file ``name``, durably."""
+        self._require_open()
+        try:
+            write_whole(self.directory / name, data)
+        except OSError as problem:
+            self._fail(f"write {name}", problem)
+
+    def settle_kept(self, name: str, new: str | None) -> None:
+        """Give the file ``name`` the name ``new``, or remove it."""
+        self._require_open()
+        path = self.directory / name
+        try:
+            if new is None:
+                path.unlink()
+            else:
+                path.rename(self.directory / new)
+            sync_directory(self.directory)
+        except OSError as problem:
+            self._fail(f"settle {name}", problem)
+
+    def begin_at(self, segment: int) -> None:
+        """Take ``segment`` for the first one."""
+        self._first = segment
+
+    def drop_before(self, segment: int) -> None:
+        """Remove segments, oldest first, so that no gap is left by a crash."""
+        self._require_open()
+        try:
+            gone = sorted(n for n in os.listdir(self._segments_dir) if n < segment_name(segment))  # noqa: PTH208 - names
+            for name in gone:
+                (self._segments_dir / name).unlink()
+                sync_directory(self._segments_dir)
+        except OSError as problem:
+            self._fail("remove a pruned segment", problem)
+        self._first = segment
+        for each in [number for number in self._files if number < segment]:
+            os.close(self._files.pop(each))
+
     def published(self) -> bytes | None:
         """The file ``checkpoint``."""
         return self._small("checkpoint")
@@ -294,26 +347,30 @@ class FileStore:
                 "check who may write to the ledger"
             ) from problem
 
-    def _find_last(self) -> int:
+    def _find_ends(self) -> tuple[int, int]:
         try:
             names = sorted(name for name in os.listdir(self._segments_dir))  # noqa: PTH208 - names
         except OSError as problem:
             raise UnreadableError(
                 f"expected to list {self._segments_dir}, found: {problem.strerror}; check its mode"
             ) from problem
-        for number, name in enumerate(names):
+        first = 0
+        if names and (self.directory / PRUNED).exists():  # what it says is judged elsewhere
+            text = names[0].partition(".")[0]
+            first = int(text) if text.isascii() and text.isdigit() else 0
+        for number, name in enumerate(names, first):
             if name != segment_name(number):
                 raise FormatError(
                     f"expected segments/{segment_name(number)}, found segments/{name}; a segment "
                     "is missing, renamed, or a foreign file lies there"
                 )
-        return len(names) - 1
+        return first, first + len(names) - 1
 
     def _file(self, segment: int) -> int:
         self._require_open()
         if segment in self._files:
             return self._files[segment]
-        path = self._segments_dir / segment_name(segment)
+        path = self._path(segment)
         try:
             descriptor = _open_regular(path, _READ if self._read_only else _WRITE)
         except OSError as problem:
@@ -324,6 +381,9 @@ class FileStore:
             os.close(self._files.pop(next(iter(self._files))))
         self._files[segment] = descriptor
         return descriptor
+
+    def _path(self, segment: int) -> Path:
+        return self._segments_dir / segment_name(segment)
 
     def _small(self, name: str) -> bytes | None:
         try:

@@ -19,6 +19,8 @@ class MemoryStore:
         self._objects: ObjectStore = MemoryObjects() if objects is None else objects
         self._segments: list[bytearray] = []
         self._seals: dict[int, bytes] = {}
+        self._kept: dict[str, bytes] = {}
+        self._first = 0
         self._published: bytes | None = None
         self._cached: bytes | None = None
         self._lock = RLock()
@@ -42,6 +44,10 @@ class MemoryStore:
     def shared(self) -> AbstractContextManager[None]:
         """The same lock: nobody reads while another writes."""
         return self.exclusive()
+
+    def first(self) -> int:
+        """The first segment that is here."""
+        return self._first
 
     def end(self) -> Position:
         """The end of the log."""
@@ -81,6 +87,30 @@ class MemoryStore:
     def keep_seal(self, segment: int, data: bytes) -> None:
         """Replace the seal of ``segment``."""
         self._seals[segment] = data
+
+    def kept(self, name: str) -> bytes | None:
+        """What was kept under ``name``."""
+        return self._kept.get(name)
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Keep ``data`` under ``name``."""
+        self._kept[name] = data
+
+    def settle_kept(self, name: str, new: str | None) -> None:
+        """Move what was kept under ``name``, or forget it."""
+        data = self._kept.pop(name)
+        if new is not None:
+            self._kept[new] = data
+
+    def begin_at(self, segment: int) -> None:
+        """Take ``segment`` for the first one."""
+        self._first = segment
+
+    def drop_before(self, segment: int) -> None:
+        """Forget the segments before ``segment``."""
+        for each in self._segments[:segment]:
+            each.clear()
+        self._first = segment
 
     def published(self) -> bytes | None:
         """The checkpoint last published."""

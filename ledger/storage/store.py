@@ -52,6 +52,10 @@ class Store(Protocol):
         """Hold the log still while looking at its end."""
         ...
 
+    def first(self) -> int:
+        """The first segment that is here; those before it were pruned."""
+        ...
+
     def end(self) -> Position:
         """The end of the log now; segment -1 when there is none yet."""
         ...
@@ -86,6 +90,26 @@ class Store(Protocol):
 
     def keep_seal(self, segment: int, data: bytes) -> None:
         """Replace the seal of ``segment``; durable on return."""
+        ...
+
+    def kept(self, name: str) -> bytes | None:
+        """A small file beside the log, if it is there."""
+        ...
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Replace a small file beside the log; durable on return."""
+        ...
+
+    def settle_kept(self, name: str, new: str | None) -> None:
+        """Rename a small file beside the log, or remove it; durable on return."""
+        ...
+
+    def begin_at(self, segment: int) -> None:
+        """Take ``segment`` for the first one, whatever still stands before it."""
+        ...
+
+    def drop_before(self, segment: int) -> None:
+        """Remove the segments before ``segment`` for good; durable on return."""
         ...
 
     def published(self) -> bytes | None:

@@ -1,0 +1,264 @@
+"""Removing a prefix of a log for good, so that everything about it can still be proven.
+
+Whole sealed segments go. Their seals stay, the hash tiles stay, and ``remains`` says what else.
+All under the store's lock; what a crash leaves after each step:
+
+1. ``pruning`` is written durably: what the file ``pruned`` will be. Left behind without the record
+   that it names: the next open for appending removes it, and nothing was pruned.
+2. The record ``ledger.pruned`` is appended. Left behind: the next open for appending goes on.
+3. ``pruning`` is renamed to ``pruned``. Left behind: readers begin behind the prefix; the next
+   open for appending removes what stands before it.
+4. Objects go, where that was asked; those that a crash leaves are never asked for again.
+5. Segments go, oldest first.
+
+A segment is removed only if its bytes have the digest that its seal states and the tiles lead to
+the root behind it: what cannot be proven any more is not thrown away.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple, cast
+
+from ledger.chain.follower import Mark
+from ledger.chain.remains import FILE, PRUNED, Kept, Remains, keys_at, load, parse
+from ledger.chain.sealing import OPENING, read_seal
+from ledger.errors import DamagedError, LedgerError, ReadOnlyError
+from ledger.form import canonical
+from ledger.form.canonical import Digest, Json
+from ledger.form.record import Author, Entry, Record, fields, genesis
+from ledger.form.references import referred
+from ledger.storage import seals, segment
+from ledger.storage.file_objects import FileObjects, sync_directory, sync_file
+from ledger.storage.seals import Seal
+from ledger.storage.segment import Frame, Run
+from ledger.storage.store import Position, Store
+from ledger.trust import checkpoint
+from ledger.trust.checkpoint import Checkpoint
+from ledger.trust.keys import Signer
+
+INTENT: Final = "pruning"
+_ATTRIBUTES: Final = 8
+_PAYLOAD: Final = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """What went, or would go: records ``first`` to ``size`` - 1.
+
+    ``record`` is the seq of the record that says so; None when nothing was removed.
+    """
+
+    first: int
+    size: int
+    segments: int
+    bytes: int
+    objects: int
+    record: int | None
+
+
+class Proofs(NamedTuple):
+    """What the log answers about itself, verified."""
+
+    record: Callable[[int], Record]
+    checkpoint_at: Callable[[int], Checkpoint]
+    root_at: Callable[[int], bytes]
+
+
+class Source(NamedTuple):
+    """The log as its owner reads, proves and writes it, while holding the lock."""
+
+    store: Store
+    mark: Mark
+    signer: Signer
+    proofs: Proofs
+    write: Callable[[Entry], Record]
+    author: Author
+
+
+def prune(
+    source: Source, before: int, *, keep: Callable[[Digest], bool] | None, dry_run: bool
+) -> Pruning:
+    """Remove the whole segments before record ``before``.
+
+    With ``keep``, also the objects that only they refer to and that ``keep`` does not claim.
+    """
+    if source.store.directory is None:
+        raise ReadOnlyError("expected a ledger in a directory to prune, found one in memory")
+    old = load(source.store)
+    going = _going(source.store, source.mark, before, 0 if old is None else old.segment)
+    first = 1 if old is None else old.state.size
+    if not going:
+        return Pruning(first, first, 0, 0, 0, None)
+    size, length = going[-1].exit.size, sum(seal.bytes for seal in going)
+    names = _only_before(source.store, going, source.mark, keep) if keep is not None else []
+    if dry_run:
+        return Pruning(first, size, len(going), length, len(names), None)
+    _require_whole(source, going)
+    new = _remains(source, going, old)
+    new.mark(source.store)  # refused here unless the log's own signature confirms the state
+    source.store.keep(INTENT, new.encode(source.signer))
+    told: dict[str, Json] = {
+        "first": first,
+        "size": size,
+        "root": new.state.root,
+        "chain": new.state.chain,
+        "segments": new.gone,
+    }
+    record = source.write(source.author.entry(PRUNED, told))
+    source.store.settle_kept(INTENT, FILE)
+    for name in names:
+        _discard(source.store, name)
+    _drop(source.store, new.segment)
+    return Pruning(first, size, len(going), length, len(names), record.seq)
+
+
+def finish(store: Store, mark: Mark) -> bool:
+    """Go on from wherever a crash left a pruning; whether the log begins elsewhere now."""
+    data, moved = store.kept(INTENT), False
+    if data is not None:
+        with suppress(LedgerError):  # one that does not hold was never acted upon
+            intended = parse(data)
+            moved = intended.record < mark.size and intended.states(
+                _body(store, intended.record, mark)
+            )
+        store.settle_kept(INTENT, FILE if moved else None)
+    remains = load(store)
+    if remains is not None:
+        _drop(store, remains.segment)
+    return moved
+
+
+def _going(store: Store, mark: Mark, before: int, first: int) -> list[Seal]:
+    """The seals of the segments that lie before record ``before``, oldest first."""
+    assert mark.keys is not None
+    found: list[Seal] = []
+    for each in range(first, mark.stop.segment):
+        seal = read_seal(store, each, mark.keys.epochs.origin)
+        if seal is None or seal.exit.size > before:
+            break
+        found.append(seal)
+    return found
+
+
+def _require_whole(source: Source, going: list[Seal]) -> None:
+    """Refuse unless what goes is what its seals state, and can be proven when it is gone."""
+    store = source.store
+    for seal in going:
+        number, length = seal.segment, store.length(seal.segment)
+        name = seals.digest_of(partial(_read, store, number), length)
+        if (length, name) != (seal.bytes, seal.digest):
+            raise DamagedError(
+                seal.entry.size,
+                f"segment {number} is not what its seal states, so nothing was pruned; verify the "
+                "ledger, and restore the segment from a copy",
+            )
+    leave = going[-1].exit
+    root = source.proofs.root_at(leave.size)
+    if root != leave.root:
+        raise DamagedError(
+            leave.size - 1,
+            f"expected the tiles to lead to the root {leave.root.hex()} of the seal, found "
+            f"{root.hex()}; nothing was pruned",
+        )
+    assert store.directory is not None
+    _sync_tree(store.directory / "tile")
+
+
+def _remains(source: Source, going: list[Seal], old: Remains | None) -> Remains:
+    keys, leave = source.mark.keys, going[-1].exit
+    assert keys is not None
+    kept = list(old.kept) if old is not None else [_kept(source, 0)]
+    known = -1 if old is None else old.record
+    changes = [(row.first - 1, True) for row in keys.epochs.rows[1:]]
+    changes += [(seq, False) for seq, _ in keys.notes]
+    for seq, is_rotation in sorted(changes):
+        if seq > known:
+            kept.append(_kept(source, seq, rotation=is_rotation))
+    gone = canonical.digest((b"" if old is None else old.gone) + seals.digest_of_all(going))
+    return Remains(
+        keys.epochs.origin,
+        going[-1].segment + 1,
+        leave,
+        source.mark.size,
+        gone,
+        tuple(kept),
+        keys_at(keys, leave.size),
+    )
+
+
+def _kept(source: Source, seq: int, *, rotation: bool = False) -> Kept:
+    record = source.proofs.record(seq)
+    assert source.mark.keys is not None
+    before = (
+        source.proofs.record(seq - 1).digest if seq else genesis(source.mark.keys.epochs.origin)
+    )
+    return Kept(before, record.body, source.proofs.checkpoint_at(seq + 1).note if rotation else b"")
+
+
+def _drop(store: Store, stop: int) -> None:
+    store.drop_before(stop)
+
+
+def _discard(store: Store, name: Digest) -> None:
+    assert isinstance(store.objects, FileObjects)
+    with suppress(FileNotFoundError):
+        store.objects.path(name).unlink()
+
+
+def _only_before(
+    store: Store, going: list[Seal], mark: Mark, keep: Callable[[Digest], bool]
+) -> list[Digest]:
+    """Objects that the pruned records name, that no record behind them names, and nobody claims."""
+    first, stop = going[0].segment, going[-1].segment + 1
+    names = set(_named(store, range(first, stop), mark.stop))
+    names -= set(_named(store, range(stop, mark.stop.segment + 1), mark.stop))
+    return sorted(name for name in names if store.objects.has(name) and not keep(name))
+
+
+def _named(store: Store, numbers: range, end: Position) -> Iterator[Digest]:
+    for each in numbers:
+        for piece in _pieces(store, each, end):
+            for body in piece.bodies if isinstance(piece, Run) else ():
+                values = fields(body)
+                yield from referred(cast("Json", values[_ATTRIBUTES]))
+                if isinstance(values[_PAYLOAD], bytes):
+                    yield Digest(values[_PAYLOAD])
+
+
+def _body(store: Store, seq: int, mark: Mark) -> bytes | None:
+    """The body of record ``seq`` as it lies in the last segment or the one before."""
+    for each in (mark.stop.segment, mark.stop.segment - 1):
+        at = 0
+        for piece in _pieces(store, each, mark.stop) if each >= 0 else ():
+            if isinstance(piece, Frame):
+                at = checkpoint.read(piece.content).size
+            elif at <= seq < at + len(piece.bodies):
+                return piece.bodies[seq - at]
+            elif isinstance(piece, Run):
+                at += len(piece.bodies)
+    return None
+
+
+def _pieces(store: Store, number: int, end: Position) -> Iterator[Run | Frame]:
+    stop = end.offset if number == end.segment else store.length(number)
+    for piece in segment.runs(store, Position(number, OPENING), stop):
+        if isinstance(piece, Run | Frame):
+            yield piece
+
+
+def _read(store: Store, number: int, offset: int, count: int) -> bytes:
+    return store.read(Position(number, offset), count)
+
+
+def _sync_tree(folder: Path) -> None:
+    """Make tiles durable: from now on they cannot be made again."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir():
+            sync_directory(path)
+        else:
+            sync_file(path)
+    sync_directory(folder)
+    sync_directory(folder.parent)
