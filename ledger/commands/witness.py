@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from ledger.chain.confirming import Confirmations
 from ledger.chain.log import TokenSignatureLedger
 from ledger.commands import BROKEN, OK
 from ledger.commands.given import public_key
 from ledger.commands.placed import content, place
 from ledger.commands.shown import document, printable
 from ledger.errors import KeyFormatError, WitnessError
+from ledger.storage.file_store import FileStore
 from ledger.trust.cosignature import Algorithm, TreeHead, parse_log_key
 from ledger.trust.note import MAX_NOTE_BYTES, Verifier, accepted, parse
 from ledger.witness.key_file import create_cosigner, load_cosigner
@@ -58,7 +60,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     asked.add_argument("directory", type=Path, metavar="DIR")
     asked.add_argument("--policy", type=Path, required=True, metavar="FILE")
     asked.add_argument("--pubkey", metavar="FILE|TEXT", help="the ledger's public key you trust")
-    asked.add_argument("--out", type=Path, metavar="FILE", help="a new file instead of output")
+    where = asked.add_mutually_exclusive_group()
+    where.add_argument("--out", type=Path, metavar="FILE", help="a new file instead of output")
+    where.add_argument(
+        "--publish", action="store_true", help="make it the file 'checkpoint' in DIR"
+    )
     asked.add_argument("--seconds", type=float, default=DEADLINE_SECONDS, metavar="N")
     asked.set_defaults(act=_ask)
     checked = verbs.add_parser("check", help="hold a cosigned checkpoint against a policy, offline")
@@ -126,11 +132,24 @@ def _ask(options: argparse.Namespace) -> int:
     ):
         assert log.checkpoint is not None  # a ledger without a signed head does not open
         _require_named(log.checkpoint.note, policy)
-        found = witnesses.confirm(log.checkpoint, log.prove_consistency)
-    place(found.note, options.out)
-    for witness, seconds in confirmations(parse(found.note), policy).items():
+        if options.publish:
+            note = _published(options.directory, log, witnesses)
+        else:
+            note = witnesses.confirm(log.checkpoint, log.prove_consistency).note
+            place(note, options.out)
+    for witness, seconds in confirmations(parse(note), policy).items():
         sys.stderr.write(f"confirmed {printable(witness.name)} {_moment(seconds)}\n")
     return OK
+
+
+def _published(directory: Path, log: TokenSignatureLedger, witnesses: Witnesses) -> bytes:
+    """The cosigned head as it then stands in ``directory``; never in place of a later one."""
+    store = FileStore(directory, create=False)
+    try:
+        Confirmations(witnesses, store).require(log.checkpoint, log.prove_consistency)
+        return store.published() or b""
+    finally:
+        store.close()
 
 
 def _require_named(note: bytes, policy: Policy) -> None:

@@ -31,6 +31,7 @@ from ledger import (
     WitnessError,
     Witnesses,
     confirmations,
+    verify,
 )
 from ledger.trust import checkpoint as checkpoints
 from ledger.trust.cosignature import Algorithm
@@ -452,6 +453,12 @@ def ran(*words: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
     return found
 
 
+def checkpoints_note(folder: Path) -> bytes:
+    with TokenSignatureLedger.read_only(folder) as reader:
+        assert reader.checkpoint is not None
+        return reader.checkpoint.note
+
+
 def test_ask_and_check(
     serve: Serve,
     signer: Signer,
@@ -482,6 +489,13 @@ def test_ask_and_check(
     spoiled.write_bytes(out.read_bytes().replace(b"\n6\n", b"\n7\n"))
     ran("check", str(spoiled), "--policy", str(policy), code=1)
     ran("ask", str(small), "--policy", str(strict), code=1)
+    assert "confirmed" in ran("ask", str(small), "--policy", str(policy), "--publish").stderr
+    assert (small / "checkpoint").read_bytes().startswith(checkpoints_note(small))
+    audit = verify(small, signer.public)
+    assert (audit.status, audit.size) == ("ok", 6)
+    ran("check", str(small / "checkpoint"), "--policy", str(policy))
+    few = ran("ask", str(small), "--policy", str(strict), "--publish", code=1)
+    assert "durable" in few.stderr
     with open_ledger() as ledger:
         ledger.append(Entry("later", {}))
     ran("ask", str(small), "--policy", str(policy), "--pubkey", str(signer.public))
