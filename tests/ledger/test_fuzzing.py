@@ -16,19 +16,22 @@ from ledger.storage import segment
 from ledger.storage.store import Position
 from ledger.trust import note
 from tests.ledger.mutants import ORIGIN, Target, mutants, refuses, targets
+from tests.ledger.mutants_of_evidence import evidence_targets
 
 MILLION = 1_000_000
 SMALL = 100  # of the shares, in a usual run
 NAMES = (
     *("canonical bytes", "record bodies", "notes", "checkpoints", "public keys", "secret keys"),
     *("witness keys", "tile names", "epochs", "seals", "entry bundles", "inclusion proofs"),
-    *("consistency proofs", "frames", "logs", "bundles"),
+    *("consistency proofs", "frames", "logs", "bundles", "record proofs", "growth proofs"),
+    *("witness requests", "equivocations", "strangers' bundles", "lines of JSON"),
 )
 
 
 @pytest.fixture
 def all_targets(tmp_path: Path) -> dict[str, Target]:
-    return {target.name: target for target in targets(tmp_path)}
+    every = (*targets(tmp_path), *evidence_targets(tmp_path))
+    return {target.name: target for target in every}
 
 
 def fuzz(target: Target, count: int, seed: int) -> None:
