@@ -144,7 +144,7 @@ def test_stretches_begin_where_seals_are_confirmed(log: Path, signer: Signer) ->
     seal_of(log, 1).unlink()
     with_store = FileStore(log, read_only=True)
     lengths = [with_store.length(each) for each in range(last_of(log) + 1)]
-    stretches = verifying._cut(with_store, lengths, 2)
+    stretches = verifying._cut(with_store, lengths, 2, None)
     with_store.close()
     assert [each.first for each in stretches] == [0, 1, *range(3, last_of(log) + 1)]
     assert len(stretches[1].lengths) == 2, "a segment without entry joins the one before"
@@ -197,7 +197,7 @@ def test_what_lies_behind_a_bad_stretch_is_not_handed_out(log: Path, signer: Sig
     flip(path_of(log, 0), 900)
     store = FileStore(log, read_only=True)
     lengths = [store.length(each) for each in range(last_of(log) + 1)]
-    stretches = verifying._cut(store, lengths, 2)
+    stretches = verifying._cut(store, lengths, 2, None)
     store.close()
     outcomes = parallel.follow_all(
         Terms(log, signer.public, None), stretches, 1, lambda count: None
