@@ -25,7 +25,6 @@ from ledger.chain.log import TokenSignatureLedger
 from ledger.errors import (
     KeyMisplaced,
     NotSealed,
-    PrunedError,
     ShreddedError,
     SubjectKeyMissing,
     SubjectRefused,
@@ -180,7 +179,7 @@ class Subjects:
         ledger.refresh()
         done: list[Shredding] = []
         with self._keys.exclusive():
-            for record in _kept(ledger, 0):
+            for record in ledger.read(ledger.first):
                 if record.kind == SHREDDED:
                     pseudonym = str(record.attributes.get("subject"))
                     key = self._keys.named(pseudonym)
@@ -303,33 +302,11 @@ def _search(
     """The record of a shredding, if there is one, and how many records were sealed before it."""
     ledger.refresh()
     count = 0
-    for record in _kept(ledger, start):
+    for record in ledger.read(max(start, ledger.first)):
         if record.kind == SHREDDED and record.attributes.get("subject") == pseudonym:
             return record, count
         count += record.attributes.get(SEALED_FOR) == pseudonym
     return None, count
-
-
-def _kept(ledger: TokenSignatureLedger, start: int) -> Iterator[Record]:
-    """The records from ``start``, or from the first that pruning left."""
-    try:
-        yield from ledger.read(start)
-    except PrunedError:
-        yield from ledger.read(_first_kept(ledger, start))
-
-
-def _first_kept(ledger: TokenSignatureLedger, start: int) -> int:
-    """By halving: all that was pruned lies before all that is kept (but for record 0)."""
-    stop = ledger.head.size
-    while start < stop:
-        middle = (start + stop) // 2
-        try:
-            ledger.record(middle)
-        except PrunedError:
-            start = middle + 1
-        else:
-            stop = middle
-    return start
 
 
 def _count(record: Record) -> int:

@@ -22,6 +22,7 @@ from ledger import (
     DurabilityError,
     Entry,
     EntryError,
+    FileStore,
     ReadOnlyError,
     Record,
     ShreddedError,
@@ -330,6 +331,30 @@ def test_a_restored_backup_of_keys_is_settled(
             subjects.open(reader, sealed[0])
         assert subjects.open(reader, sealed[1]) == b"Bob's"
         assert Subjects(tmp_path / "none").settle(reader) == ()
+
+
+def test_what_was_pruned_hinders_nothing(
+    tmp_path: Path, signer: Signer, subjects: Subjects
+) -> None:
+    here = TokenSignatureLedger(
+        FileStore(tmp_path / "log"), signer, clock=lambda: 0, node="n1", segment_bytes=4096
+    )
+    with here as ledger:
+        records = [
+            subjects.append(ledger, "Ada", b"%d" % n, Entry("file", {"text": "x" * 200}))
+            for n in range(30)
+        ]
+        ledger.prune(records[20].seq)
+        kept = [record for record in records if record.seq >= ledger.first]
+        assert 0 < len(kept) < 30
+        assert subjects.open(ledger, kept[0]) == b"%d" % records.index(kept[0])
+        assert subjects.settle(ledger) == ()
+        assert subjects.count(ledger, "Ada") == len(kept)
+        assert subjects.shred(ledger, "Ada", "asked to").records == len(kept)
+        for record in (records[0], kept[0]):
+            with pytest.raises(ShreddedError):
+                subjects.open(ledger, record)
+    assert verify(tmp_path / "log", signer.public, objects=True).status == "ok"
 
 
 def test_shredding_and_sealing_at_once(open_ledger: Opener, subjects: Subjects) -> None:
