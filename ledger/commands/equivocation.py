@@ -14,12 +14,13 @@ from typing import Final
 
 from ledger.chain.log import TokenSignatureLedger
 from ledger.commands import BROKEN, EMPTY, OK
-from ledger.commands.given import public_key
 from ledger.commands.placed import content, place
 from ledger.commands.shown import document, printable
-from ledger.errors import KeyFormatError, ProofError
+from ledger.commands.trusted import keys_of, opened, pins
+from ledger.errors import KeyFormatError, ProofError, WrongKey
 from ledger.trust import equivocation
 from ledger.trust.checkpoint import Checkpoint
+from ledger.trust.endorsement import Pin
 from ledger.trust.equivocation import (
     MAX_FILE_BYTES,
     Equivocation,
@@ -63,28 +64,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Judge, say it in plain words, and write the proof when asked."""
-    trusted = tuple(public_key(text) for text in options.pubkey)
-    with ExitStack() as opened:
+    trusted = pins(options.pubkey)
+    with ExitStack() as stack:
         evidence = (
             equivocation.read(content(options.first, MAX_FILE_BYTES))
             if options.second is None
-            else _gather(options, trusted, opened)
+            else _gather(options, trusted, stack)
         )
-    found = evidence.judge(trusted)
+    found = evidence.judge(keys_of(trusted) if options.second is None else ())
     if found.finding is Finding.TWO_HEADS and options.out is not None:
         place(evidence.encode(), options.out)
     sys.stdout.write(_shown(found, evidence, trusted=bool(trusted), as_json=options.json))
     return EXIT[found.finding]
 
 
-def _gather(
-    options: argparse.Namespace, trusted: Sequence[PublicKey], opened: ExitStack
-) -> Equivocation:
+def _gather(options: argparse.Namespace, trusted: Sequence[Pin], stack: ExitStack) -> Equivocation:
     """Both heads, and between different sizes what links them."""
     paths = (options.first, options.second)
-    logs = [_opened(path, trusted, opened) for path in paths]
-    named = (key for log in logs if log is not None for key in log.signers)
-    keys = tuple(trusted) or tuple(dict.fromkeys(named))
+    logs = [stack.enter_context(opened(path, trusted)) if path.is_dir() else None for path in paths]
+    keys = _keys([log for log in logs if log is not None], trusted)
     if not keys:
         raise KeyFormatError(
             "expected --pubkey, found none; a checkpoint does not contain the key it was signed "
@@ -95,13 +93,22 @@ def _gather(
     return Equivocation(keys, first, second, _prefix(sides, options.proof, keys))
 
 
-def _opened(
-    path: Path, trusted: Sequence[PublicKey], opened: ExitStack
-) -> TokenSignatureLedger | None:
-    if not path.is_dir():
-        return None
-    key = trusted[0] if len(trusted) == 1 else None
-    return opened.enter_context(TokenSignatureLedger.read_only(path, key))
+def _keys(logs: Sequence[TokenSignatureLedger], trusted: Sequence[Pin]) -> tuple[PublicKey, ...]:
+    """The keys by which both heads must be signed.
+
+    What a ledger names as its keys is vouched for by the key it was opened under. Without any,
+    only keys that both ledgers name count: anybody can make a ledger of any name.
+    """
+    named = [log.signers for log in logs]
+    if trusted:
+        return tuple(dict.fromkeys((*keys_of(trusted), *(key for each in named for key in each))))
+    shared = tuple(key for key in dict.fromkeys(sum(named, ())) if all(key in n for n in named))
+    if logs and not shared:
+        raise WrongKey(
+            "expected two ledgers with a key in common, found none; pass --pubkey with the key "
+            "you trust"
+        )
+    return shared
 
 
 def _side(path: Path, log: TokenSignatureLedger | None, keys: Sequence[PublicKey]) -> _Side:

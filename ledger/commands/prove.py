@@ -8,9 +8,9 @@ from typing import Final
 from ledger.chain.log import TokenSignatureLedger
 from ledger.chain.publication import signed_head
 from ledger.commands import OK
-from ledger.commands.given import public_key
 from ledger.commands.placed import content, place
 from ledger.commands.shown import document, printable
+from ledger.commands.trusted import keys_of, opened, pins
 from ledger.errors import CanonicalError, ProofError, PrunedError
 from ledger.form import canonical
 from ledger.form.record import MAX_BODY_BYTES
@@ -60,8 +60,7 @@ def run(options: argparse.Namespace) -> int:
         return _check(options)
     if options.directory is None or (options.seq is None) == (options.since is None):
         options.refuse("give DIR and SEQ, DIR and --since SIZE, or --check FILE")
-    key = public_key(options.pubkey[0]) if options.pubkey else None
-    with TokenSignatureLedger.read_only(options.directory, key) as log:
+    with opened(options.directory, pins(options.pubkey)) as log:
         head = signed_head(log)
         if options.since is not None:
             hashes = log.prove_consistency(options.since, head.size)
@@ -83,7 +82,7 @@ def _body(log: TokenSignatureLedger, seq: int) -> bytes | None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    keys = tuple(public_key(text) for text in options.pubkey)
+    keys = keys_of(pins(options.pubkey))
     data = content(options.check, MAX_PROOF_BYTES)
     if data.startswith(b"old "):
         if options.older is None:

@@ -8,8 +8,8 @@ from typing import Final
 from ledger.chain.log import TokenSignatureLedger
 from ledger.chain.publication import publish, renew_tiles
 from ledger.commands import OK
-from ledger.commands.given import public_key
 from ledger.commands.shown import document, printable
+from ledger.commands.trusted import opened, pins
 from ledger.tiles.publishing import Published
 
 SUMMARY: Final = "bring the tlog-tiles of a ledger up to its head, for any static file server"
@@ -27,14 +27,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="publish into this folder, the checkpoint last; without it, tiles go to DIR/tile",
     )
     parser.add_argument("--check", action="store_true", help="hash the tiles that lie there too")
-    parser.add_argument("--pubkey", metavar="FILE|TEXT", help="the public key you trust")
+    parser.add_argument(
+        "--pubkey", metavar="FILE|TEXT", action="append", default=[], help="a key you trust"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def run(options: argparse.Namespace) -> int:
     """Write what is missing; the log is read only as far as tiles lack."""
-    key = public_key(options.pubkey) if options.pubkey is not None else None
-    with TokenSignatureLedger.read_only(options.directory, key) as log:
+    with opened(options.directory, pins(options.pubkey)) as log:
         into = options.into if options.into is not None else options.directory
         write = publish if options.into is not None else renew_tiles
         done = write(log, into, entries=options.entries, check=options.check)

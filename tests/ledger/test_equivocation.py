@@ -1,5 +1,6 @@
 """Two heads of one log: what is proven, what is not, and the file that says so."""
 
+import itertools
 import json
 import shutil
 from collections.abc import Callable
@@ -13,11 +14,13 @@ from hypothesis import strategies as st
 from ledger import (
     CheckpointError,
     Entry,
+    KeyFile,
     LedgerError,
     NoteError,
     ProofError,
     Signer,
     TokenSignatureLedger,
+    load_or_create_key,
 )
 from ledger.__main__ import main
 from ledger.form.canonical import Digest
@@ -276,7 +279,45 @@ def test_a_consistency_proof_between_forks_says_what_to_do(
 
 
 def test_keys_that_differ(forked: tuple[Path, Path], tmp_path: Path, capsys: Out) -> None:
-    with TokenSignatureLedger.open(tmp_path / "fourth", OTHER, clock=lambda: 0, node="x") as log:
-        log.append(Entry("x", {}))
-    assert main(["equivocation", str(forked[0]), str(tmp_path / "fourth")]) == 1
+    """Anybody can make a ledger of any name: without a key in common nothing is proven."""
+    for name, other in (("third", Signer(SIGNER.name, bytes(32))), ("fourth", OTHER)):
+        with TokenSignatureLedger.open(tmp_path / name, other, clock=lambda: 0, node="x") as log:
+            log.append(Entry("x", {}))
+        assert main(["equivocation", str(forked[0]), str(tmp_path / name)]) == 2
+        assert "a key in common, found none" in capsys.readouterr().err
+        words = ["equivocation", str(forked[0]), str(tmp_path / name)]
+        assert main([*words, "--pubkey", str(SIGNER.public)]) == 2
+        assert capsys.readouterr().out == ""
+    both = ["--pubkey", str(SIGNER.public), "--pubkey", str(OTHER.public)]
+    assert main(["equivocation", str(forked[0]), str(tmp_path / "fourth"), *both]) == 1
     assert "of different logs cannot contradict" in capsys.readouterr().err
+
+
+def test_after_a_rotation(tmp_path: Path, capsys: Out) -> None:
+    """The key of the first epoch, the newest, and both heads' keys lead to the same finding."""
+    load_or_create_key(tmp_path / "keys" / "log", SIGNER.name)
+    ring = KeyFile(tmp_path / "keys" / "log")
+    first = ring.public
+    clock = itertools.count(10**18, 10**6).__next__
+    with TokenSignatureLedger.open(tmp_path / "log", ring, clock=clock, node="n") as log:
+        log.append(Entry("a", {}))
+    shutil.copytree(tmp_path / "log", tmp_path / "fork")
+    shutil.copytree(tmp_path / "keys", tmp_path / "stolen")
+    with TokenSignatureLedger.open(tmp_path / "log", ring, clock=clock, node="n") as log:
+        log.append(Entry("b", {}))
+        log.rotate()
+        log.append(Entry("c", {}))
+        newest = log.public_key
+    thief = KeyFile(tmp_path / "stolen" / "log")
+    with TokenSignatureLedger.open(tmp_path / "fork", thief, clock=clock, node="n") as fork:
+        fork.append(Entry("B", {}))
+    words = ["equivocation", str(tmp_path / "log"), str(tmp_path / "fork"), "--pubkey", str(first)]
+    assert main([*words, "--out", str(tmp_path / "proof")]) == 1
+    assert "two heads" in capsys.readouterr().out
+    keys = ["--pubkey", str(first), "--pubkey", str(newest)]
+    assert main(["equivocation", str(tmp_path / "proof"), *keys]) == 1
+    assert "two heads" in capsys.readouterr().out
+    proof = tmp_path / "record"
+    assert main(["prove", str(tmp_path / "log"), "1", "--out", str(proof)]) == 0
+    assert main(["prove", "--check", str(proof), *keys]) == 0
+    assert main(["tiles", str(tmp_path / "log"), "--into", str(tmp_path / "out"), *keys]) == 0
