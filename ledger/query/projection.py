@@ -139,7 +139,9 @@ class Projection:
             text = f"select id from names where name in ({marks})"  # noqa: S608 - question marks
             return [number for (number,) in execute(text, names)]
         found: list[int] = []
-        for number, name in execute("select id, name from names"):
+        low, high = _bounds(names)
+        chosen = "select id, name from names where name >= ? and (? is null or name < ?)"
+        for number, name in execute(chosen, (low, high, high)):
             if matches(name):
                 found.append(number)
                 if len(found) > MOST_NAMES:
@@ -329,7 +331,9 @@ class Projection:
             for pragma in (
                 "trusted_schema = off",
                 "cell_size_check = on",
+                "page_size = 16384",
                 "journal_mode = wal",
+                "wal_autocheckpoint = 4096",  # 64 MiB: hot pages are written home once, not often
                 "synchronous = normal",
                 "cache_size = -32768",
                 "temp_store = memory",
@@ -360,6 +364,17 @@ class Projection:
             connection.execute(f"pragma user_version = {SCHEMA}")
         connection.execute("commit")
         return connection
+
+
+def _bounds(names: Sequence[str]) -> tuple[str, str | None]:
+    """Where in the order of names all that ``names`` mean must lie; an end of None is open."""
+    heads = [name.partition("*")[0] for name in names]
+    low = min(heads)
+    high = max(heads)
+    last = ord(high[-1]) + 1 if high else 0
+    # Order by code points is order by UTF-8 bytes; surrogates have none, so nothing ends there.
+    ends = bool(low) and last < 0xD800  # noqa: PLR2004 - the first surrogate
+    return low, high[:-1] + chr(last) if ends else None
 
 
 def has_fts5() -> bool:

@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from ledger import (
     DamagedError,
     Entry,
+    FileStore,
     Index,
     MemoryStore,
+    PrunedError,
     Query,
     QueryError,
     Signer,
@@ -29,6 +31,7 @@ from ledger import (
     instant,
     needle,
     scan,
+    tail,
 )
 from ledger.query.projection import Projection
 from ledger.query.words import searchable
@@ -43,6 +46,8 @@ QUERIES = [
     Query(kind=("run.done", "note")),
     Query(kind="*o*e"),
     Query(kind="absent"),
+    Query(kind=("note", "r*one", "*absent")),
+    Query(session=("s1*", "s3", "\ud7ff*", "\U0010ffff*")),
     Query(actor="ann", kind="run.*"),
     Query(session="s3"),
     Query(session="s1*", token="local"),
@@ -313,6 +318,38 @@ def test_where_no_file_may_be_kept_the_index_is_in_memory(log: Path, tmp_path: P
                 assert index.path.parent == tmp_path
     finally:
         log.chmod(0o755)
+
+
+def test_what_was_pruned_goes_from_the_index_too(tmp_path: Path, signer: Signer) -> None:
+    """Also from one that another process made before, and from one that is open."""
+    store = FileStore(tmp_path / "log")
+    options = {"clock": lambda: 0, "node": "n1", "segment_bytes": 4096}
+    with TokenSignatureLedger(store, signer, **options) as ledger:  # type: ignore[arg-type]
+        ledger.append(Entry("note", {}, session="unforgettable"))
+        for _ in range(40):
+            ledger.append(*history(5))
+        path = tmp_path / "log" / "index.sqlite"
+        with Index(ledger) as index, TokenSignatureLedger.read_only(tmp_path / "log") as reader:
+            assert seqs(index.search(Query(session="unforget*"))) == [1]
+            assert b"unforgettable" in index_bytes(path)
+            with Index(reader) as other:
+                assert other.sync() == 202
+                first = ledger.prune(150).size
+                assert 2 < first <= 150
+                for asked, log in ((index, ledger), (other, reader)):
+                    assert seqs(asked.search(Query(session="unforget*"))) == []
+                    assert seqs(asked.search(Query(kind="note", limit=1)))[0] >= first
+                    log.refresh()
+                    agree(log, asked)
+            assert b"unforgettable" not in index_bytes(path)
+            with pytest.raises(PrunedError):
+                next(tail(reader, 0))
+            assert next(tail(reader, first)).seq == first
+
+
+def index_bytes(path: Path) -> bytes:
+    """The file, and what SQLite keeps beside it."""
+    return b"".join(each.read_bytes() for each in path.parent.glob(f"{path.name}*"))
 
 
 def test_a_link_is_not_followed(log: Path, tmp_path: Path) -> None:
