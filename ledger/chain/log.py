@@ -26,7 +26,7 @@ from ledger.chain.group import hybrid
 from ledger.chain.places import Places
 from ledger.chain.pruning import Proofs, Pruning
 from ledger.chain.reading import Reading
-from ledger.chain.remains import Remains, load
+from ledger.chain.remains import Kept, Remains, load
 from ledger.chain.writer import Writer
 from ledger.errors import (
     ClosedError,
@@ -41,7 +41,7 @@ from ledger.errors import (
     WrongKey,
 )
 from ledger.form.canonical import Digest
-from ledger.form.record import Author, Entry, Head, Record, unsealed
+from ledger.form.record import Author, Entry, Head, Record, fields, unsealed
 from ledger.storage import segment
 from ledger.storage.file_store import FileStore
 from ledger.storage.objects import ObjectStore
@@ -279,7 +279,8 @@ class TokenSignatureLedger:
         reading = self._reading()
         if reading.epochs is None:
             raise NoteError("expected a signed ledger, found one without checkpoints")
-        note = reading.checkpoint(self._places, self._writer.anchors, size)
+        kept = self._kept(size - 1)
+        note = kept.note if kept else reading.checkpoint(self._places, self._writer.anchors, size)
         return checkpoint.confirmed(note, reading.epochs)
 
     @property
@@ -320,8 +321,9 @@ class TokenSignatureLedger:
 
     def record(self, seq: int) -> Record:
         """The record ``seq``; IndexError beyond the head."""
-        if seq == 0 and self.first and self._remains is not None:
-            return unsealed(self._remains.kept[0].body, self._remains.kept[0].digest)
+        kept = self._kept(seq)
+        if kept is not None:
+            return unsealed(kept.body, kept.digest)
         for record in self.read(seq, seq + 1) if seq >= 0 else ():
             return record
         raise IndexError(f"expected a record below {self._follower.mark.size}, found {seq}")
@@ -330,9 +332,9 @@ class TokenSignatureLedger:
         """The proof that record ``seq`` lies under the present head."""
         return self.prove_all([seq])[seq]
 
-    def prove_all(self, seqs: list[int], head: Head | None = None) -> dict[int, InclusionProof]:
-        """Proofs for several records under the present ``head``, or a former one; from tiles."""
-        return self._proving().inclusions(seqs, self.head if head is None else head)
+    def prove_all(self, seqs: list[int]) -> dict[int, InclusionProof]:
+        """Proofs for several records under the present head; answered from tiles."""
+        return self._proving().inclusions(seqs, self.head)
 
     def prove_consistency(self, old: int, new: int) -> tuple[bytes, ...]:
         """The proof that the first ``old`` records are the first of the first ``new``."""
@@ -452,6 +454,12 @@ class TokenSignatureLedger:
                 "expected a ledger with a signed head, found one that was never finished; open it "
                 "for appending with its key"
             )
+
+    def _kept(self, seq: int) -> Kept | None:
+        """What a pruning left of record ``seq``: of record 0, and of those about keys."""
+        if seq >= self.first or self._remains is None:
+            return None
+        return next((kept for kept in self._remains.kept if fields(kept.body)[1] == seq), None)
 
     def _look_for_pruning(self) -> None:
         """Another process may have pruned since; one stat when none has."""

@@ -129,11 +129,16 @@ def read_bundle(path: Path, public_key: Pin | None = None) -> Bundle:
 
 
 def records_of(ledger: "TokenSignatureLedger", seqs: list[int]) -> Iterator[Record]:
-    """The records ``seqs``, ascending; one start of reading for each run without gap."""
-    start = 0
-    for at in range(1, len(seqs) + 1):
-        if at == len(seqs) or seqs[at] != seqs[at - 1] + 1:
-            yield from ledger.read(seqs[start], seqs[at - 1] + 1)
+    """The records ``seqs``, ascending; one start of reading for each run without gap.
+
+    Of a pruned prefix there are record 0 and those about keys; others are a ``PrunedError``.
+    """
+    kept = [seq for seq in seqs if seq < ledger.first]
+    yield from map(ledger.record, kept)
+    start, rest = 0, seqs[len(kept) :]
+    for at in range(1, len(rest) + 1):
+        if at == len(rest) or rest[at] != rest[at - 1] + 1:
+            yield from ledger.read(rest[start], rest[at - 1] + 1)
             start = at
 
 

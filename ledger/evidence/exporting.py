@@ -39,7 +39,7 @@ def export_lines(
     key, directory = ledger.public_key, ledger.directory
     if key is None:
         raise BundleError("expected a signed ledger, found one without key")
-    if form == "jsonl" and seqs is None and directory is not None:
+    if form == "jsonl" and seqs is None and directory is not None and not ledger.first:
         return jsonl.full_lines(directory, key, objects=objects)
     records = ledger.read() if seqs is None else records_of(ledger, sorted(set(seqs)))
     match form:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from ledger.errors import BundleError
 from ledger.evidence.archive import Archive, ArchiveWriter
 from ledger.form.canonical import Digest
-from ledger.form.record import MAX_BODY_BYTES, ROTATED, Head, unsealed
+from ledger.form.record import MAX_BODY_BYTES, ROTATED, unsealed
 from ledger.trust import checkpoint
 from ledger.trust.epochs import Epochs, successor
 from ledger.trust.keys import PublicKey
@@ -44,10 +44,11 @@ class Lineage:
             shown: dict[str, object] = {"first": row.first, "public_key": str(row.key)}
             if row.number:
                 before = ledger.checkpoint_at(row.first)
-                head = Head(before.size, before.chain, before.root)
-                proof = ledger.prove_all([row.first - 1], head)[row.first - 1]
+                body = ledger.record(row.first - 1).body
+                proof = _last_leaf(ledger, row.first)
+                verify_inclusion(proof, leaf_hash(body), before.root)
                 shown["proof"] = [part.hex() for part in proof.hashes]
-                self._parts.append((before.note, ledger.record(row.first - 1).body))
+                self._parts.append((before.note, body))
             self.rows.append(shown)
 
     def write(self, writer: ArchiveWriter) -> None:
@@ -82,6 +83,19 @@ def proof_of(value: object, index: int, size: int) -> InclusionProof:
             f"expected a proof of at most {MAX_PROOF_HASHES} hashes for record {index}"
         )
     return InclusionProof(index, size, tuple(_hash(part) for part in value))
+
+
+def _last_leaf(ledger: "TokenSignatureLedger", size: int) -> InclusionProof:
+    """The proof that the last of ``size`` leaves is one, under a head that is long past.
+
+    The ledger proves records under its present head, and any two heads consistent. The proof
+    between ``size`` - 1 and ``size`` leaves is the one wanted, with the leaf itself in it; where
+    the smaller tree is a whole one, its root is left out.
+    """
+    hashes = ledger.prove_consistency(size - 1, size)
+    whole = (size - 1).bit_count() == 1
+    wanted = (ledger.root_at(size - 1),) if whole else hashes[:1] + hashes[2:]
+    return InclusionProof(size - 1, size, wanted)
 
 
 def _rotated(archive: Archive, epochs: Epochs, row: object) -> Epochs:

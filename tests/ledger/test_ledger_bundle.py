@@ -15,14 +15,17 @@ from ledger import (
     BundleError,
     Digest,
     Entry,
+    FileStore,
     KeyFile,
     LedgerError,
     MemoryStore,
     ObjectMissing,
+    PrunedError,
     PublicKey,
     Signer,
     TokenSignatureLedger,
     digest,
+    export_lines,
     read_bundle,
     write_bundle,
 )
@@ -301,6 +304,31 @@ def test_every_byte_of_a_lineage_counts(
                 with pytest.raises(LedgerError):
                     read_bundle(path).objects.close()
                 assert verify_os2.verdict(str(path), None)[0] == 1, (name, at)
+
+
+def test_evidence_of_a_pruned_ledger(tmp_path: Path, clock: Callable[[], int]) -> None:
+    """What went cannot be shown; how the present key came to be the log's still can."""
+    key = KeyFile.create(tmp_path / "keys" / "log", "test.example/log")
+    first, path = key.public, tmp_path / "x.os2z"
+    store = FileStore(tmp_path / "log")
+    with TokenSignatureLedger(store, key, clock=clock, node="n", segment_bytes=2048) as ledger:
+        for number in range(30):
+            ledger.append(Entry("k", {"n": number}))
+        ledger.rotate()
+        for number in range(30):
+            ledger.append(Entry("k", {"n": number}))
+        ledger.prune(50)
+        assert ledger.first > 32
+        last = ledger.head.size - 1
+        write_bundle(path, ledger, [0, 31, last])
+        with read_bundle(path, first) as found:
+            assert [record.seq for record in found.records] == [0, 31, last]
+        assert verify_os2.verdict(str(path), verify_os2.Key.parse(str(first)))[0] == 0
+        with pytest.raises(PrunedError):
+            write_bundle(tmp_path / "y.os2z", ledger, [1])
+        with pytest.raises(PrunedError):
+            list(export_lines("jsonl", ledger))
+    assert not (tmp_path / "y.os2z").exists()
 
 
 def swap_keys(manifest: Any) -> None:
