@@ -102,6 +102,10 @@ from ledger.storage.objects import ObjectStore as ObjectStore
 from ledger.storage.objects import OverlayObjects as OverlayObjects
 from ledger.storage.store import Store as Store
 from ledger.trust.checkpoint import Checkpoint as Checkpoint
+from ledger.trust.endorsement import Endorsement as Endorsement
+from ledger.trust.endorsement import KeyHistory as KeyHistory
+from ledger.trust.endorsement import Pin as Pin
+from ledger.trust.endorsement import endorse as endorse
 from ledger.trust.epochs import Epoch as Epoch
 from ledger.trust.epochs import Epochs as Epochs
 from ledger.trust.keyring import KeyFile as KeyFile

@@ -3,7 +3,7 @@
 A command's file is imported when the command is first asked for: a start pays for one, not for all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 
 from os2shell.model.command import AnyCommand
@@ -15,6 +15,8 @@ NAMES = (
     "python-verify",
     "replay",
     "ledger",
+    "ledger-keys",
+    "ledger-rotate",
     "export",
     "import-evidence",
     "tamper-demo",
@@ -22,6 +24,13 @@ NAMES = (
     "doctor",
     "help",
 )
+
+
+SPELLED = {
+    ("ledger", "keys", "rotate"): "ledger-rotate",
+    ("ledger", "keys"): "ledger-keys",
+}
+"""Commands that are also written as verbs of another, the longest first."""
 
 
 class Commands:
@@ -36,6 +45,13 @@ class Commands:
         module = import_module(f"{__name__}.{name.replace('-', '_')}")
         command: AnyCommand = module.COMMAND
         return command
+
+    def spelled(self, words: Sequence[str]) -> Sequence[str]:
+        """``words`` with a command's own name in the place of its spelling as several words."""
+        for spelling, name in SPELLED.items():
+            if tuple(words[: len(spelling)]) == spelling:
+                return [name, *words[len(spelling) :]]
+        return words
 
     def names(self) -> tuple[str, ...]:
         """All names, in the order in which help lists them."""

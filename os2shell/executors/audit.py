@@ -10,7 +10,7 @@ from ledger import (
     FirstBad,
     Json,
     LedgerError,
-    PublicKey,
+    Pin,
     TokenSignatureLedger,
     UnreadableError,
     read_bundle,
@@ -83,7 +83,7 @@ class AuditLedger:
 class Auditor:
     """Verifies one ledger folder against the key that this user trusts for it."""
 
-    def __init__(self, folder: Path, trusted_key: Callable[[], PublicKey | None]) -> None:
+    def __init__(self, folder: Path, trusted_key: Callable[[], Pin | None]) -> None:
         """Without a trusted key the ledger's own claim is used, and the answer says so."""
         self._folder = folder
         self._trusted_key = trusted_key

@@ -2,12 +2,16 @@
 
 A log key signs checkpoints unattended. It is made with its ledger, named by the last part of the
 ledger's origin, and never leaves this folder. Whoever copies a workspace copies no power to sign.
+
+A key can be rotated: the new one takes the old one's place, and beside it the table of epochs is
+kept. That table says which past belongs to which key; so not even who steals the new key can
+put another past before it, in this user's eyes.
 """
 
 import os
 from pathlib import Path
 
-from ledger import PublicKey, Signer, load_or_create_key
+from ledger import Epochs, KeyFile, Pin, load_or_create_key
 from os2shell.model.errors import CannotStart
 
 ORIGIN_PREFIX = "os2shell"
@@ -21,13 +25,13 @@ class KeyRing:
         """Nothing is made before it is needed."""
         self._folder = folder
 
-    def create(self, node: str) -> Signer:
+    def create(self, node: str) -> KeyFile:
         """A new key for a new ledger on ``node``; its origin is drawn from the kernel's entropy."""
         safe = "".join(char for char in node if char.isalnum() or char in "-.") or "node"
         origin = f"{ORIGIN_PREFIX}/{safe}/{os.urandom(ID_BYTES).hex()}"
-        return load_or_create_key(self._path(origin), origin)
+        return KeyFile.create(self._path(origin), origin)
 
-    def signer(self, origin: str) -> Signer:
+    def signer(self, origin: str) -> KeyFile:
         """The key of the ledger ``origin``; raises ``CannotStart`` where this user has none."""
         path = self._path(origin)
         if not path.exists():
@@ -37,12 +41,25 @@ class KeyRing:
                 remedy="work where it was made, or begin a ledger in another workspace; "
                 "`os2 ledger verify` and `os2 python-verify` work without the key",
             )
-        return load_or_create_key(path, origin)
+        return KeyFile.create(path, origin)
 
-    def trusted(self, origin: str) -> PublicKey | None:
-        """The public key this user trusts for ``origin``: that of the own secret key, or none."""
+    def trusted(self, origin: str) -> Pin | None:
+        """What this user trusts for ``origin``: the epochs seen, or the own key's public half."""
+        epochs = self._folder / self.file_name(origin, "epochs")
         path = self._path(origin)
+        if epochs.exists():
+            return Epochs.parse(epochs.read_text("utf-8"))
         return load_or_create_key(path, origin).public if path.exists() else None
+
+    def remember(self, epochs: Epochs) -> None:
+        """Trust ``epochs`` from now on; a crash leaves the table before, which still holds."""
+        target = self._folder / self.file_name(epochs.origin, "epochs")
+        spare = target.with_name(f".{target.name}.{os.getpid()}")
+        with spare.open("w", encoding="utf-8") as file:
+            file.write(epochs.text())
+            file.flush()
+            os.fsync(file.fileno())
+        spare.rename(target)
 
     def _path(self, origin: str) -> Path:
         return self._folder / self.file_name(origin, "key")

@@ -10,7 +10,7 @@ from typing import ClassVar
 from ledger import (
     Json,
     LedgerMissing,
-    PublicKey,
+    Pin,
     drop_tail,
     flip_byte,
     rewrite_record,
@@ -54,7 +54,7 @@ class DemonstrateTampering:
 class TamperDemonstrator:
     """Copies one ledger as often as there are forgeries; never writes to the ledger itself."""
 
-    def __init__(self, folder: Path, trusted_key: Callable[[], PublicKey | None]) -> None:
+    def __init__(self, folder: Path, trusted_key: Callable[[], Pin | None]) -> None:
         """Forge copies of the ledger in ``folder``."""
         self._folder = folder
         self._trusted_key = trusted_key
@@ -91,7 +91,7 @@ class TamperDemonstrator:
             ),
         ]
 
-    def _forge(self, name: str, forger: Forger, key: PublicKey | None) -> Forgery:
+    def _forge(self, name: str, forger: Forger, key: Pin | None) -> Forgery:
         with tempfile.TemporaryDirectory(prefix="os2-tamper-") as folder:
             copy = Path(folder) / "ledger"
             shutil.copytree(self._folder, copy, ignore=shutil.ignore_patterns("objects", "lock"))

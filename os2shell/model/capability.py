@@ -12,6 +12,7 @@ LOCAL = TokenId("local")
 class Capability(StrEnum):
     """A power; the scope of a grant says over what (paths, programs)."""
 
+    ADMIN = "admin"
     CLOCK_READ = "clock.read"
     ENTROPY_DRAW = "entropy.draw"
     FS_READ = "fs.read"

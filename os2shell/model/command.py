@@ -80,6 +80,10 @@ class Catalogue(Protocol):
         """The command called ``name``; raises ``UnknownCommand``."""
         ...
 
+    def spelled(self, words: Sequence[str]) -> Sequence[str]:
+        """``words`` with a command's own name first, where it is also spelled as several words."""
+        ...
+
     def names(self) -> tuple[str, ...]:
         """All names."""
         ...

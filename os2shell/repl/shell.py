@@ -94,12 +94,13 @@ class Shell:
 
     def _needs(self, words: Sequence[str]) -> frozenset[Capability]:
         try:
-            return self.commands.find(words[0]).needs
+            return self.commands.find(self.commands.spelled(words)[0]).needs
         except Os2Error:
             return frozenset()  # it is reported when its turn comes
 
     def _run_one(self, words: Sequence[str]) -> tuple[Outcome | None, int]:
         try:
+            words = self.commands.spelled(words)
             if list(words[1:]) in (["--help"], ["-h"]):
                 words = ("help", words[0])
             command = self.commands.find(words[0])

@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING
 
 from ledger import (
     Author,
+    Epochs,
     FileObjects,
     KeptHead,
     LedgerError,
     MemoryObjects,
     ObjectStore,
     OverlayObjects,
-    PublicKey,
+    Pin,
     TokenSignatureLedger,
 )
 from os2shell.commands import COMMANDS
@@ -157,14 +158,14 @@ class House:
                     ) from nothing
                 signer = self._keys.create(settings.node)
                 (settings.state / ".gitignore").write_text("*\n", "ascii")
-                say(f"new ledger in {settings.state}, signed by {signer.name}")
+                say(f"new ledger in {settings.state}, signed by {signer.public.name}")
             return TokenSignatureLedger.open(
                 settings.ledger,
                 signer,
                 clock=now_ns,
                 node=settings.node,
                 author=Author(BOOT_SESSION, self.identity.actor, str(self.identity.token)),
-                kept=KeptHead(settings.heads / self._keys.file_name(signer.name, "head")),
+                kept=KeptHead(settings.heads / self._keys.file_name(signer.public.name, "head")),
                 witnesses=self._witnesses(),
             )
 
@@ -209,8 +210,12 @@ class House:
         lower = FileObjects(folder) if folder.is_dir() else MemoryObjects()
         return OverlayObjects(MemoryObjects(), lower)
 
-    def trusted_key(self) -> PublicKey | None:
-        """The key this user trusts for the ledger, if any."""
+    def remember_keys(self, epochs: Epochs) -> None:
+        """Trust these epochs of the ledger's key from now on."""
+        self._keys.remember(epochs)
+
+    def trusted_key(self) -> Pin | None:
+        """The key or the epochs this user trusts for the ledger, if any."""
         return self._keys.trusted(self._origin())
 
     def _world(self, objects: ObjectStore) -> LiveWorld:

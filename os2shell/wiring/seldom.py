@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from ledger import Digest, ObjectStore, PublicKey, Record, TokenSignatureLedger
+from ledger import Digest, Epochs, ObjectStore, Pin, Record, TokenSignatureLedger
 from os2shell.commands import COMMANDS
 from os2shell.executors.admission import AdmitEvidence, EvidenceKeeper
 from os2shell.executors.audit import AuditLedger, Auditor
@@ -20,6 +20,7 @@ from os2shell.executors.guest import GuestRunner, ImageSource, RunGuest
 from os2shell.executors.history import HistoryReader, ListHistory, ReadHistory
 from os2shell.executors.live import Executors, LiveWorld
 from os2shell.executors.machine import MachineProber, ProbeMachine
+from os2shell.executors.rotation import ReadKeys, RotateKey, Rotator
 from os2shell.executors.tamper import DemonstrateTampering, TamperDemonstrator
 from os2shell.kernel.engine import FOLDS
 from os2shell.policy.manifest import Manifest
@@ -41,8 +42,12 @@ class Parts(Protocol):
         """The ledger, opened at least for reading."""
         ...
 
-    def trusted_key(self) -> PublicKey | None:
-        """The key this user trusts for the ledger."""
+    def trusted_key(self) -> Pin | None:
+        """The key or the epochs this user trusts for the ledger."""
+        ...
+
+    def remember_keys(self, epochs: Epochs) -> None:
+        """Trust these epochs of the ledger's key from now on."""
         ...
 
 
@@ -66,11 +71,14 @@ def executors(parts: Parts) -> Executors:
     """The table."""
     settings = parts.settings
     exporter = EvidenceExporter(parts.reading, PROGRAMS)
+    rotator = Rotator(parts.reading, parts.remember_keys)
     history = HistoryReader(parts.reading, colour=settings.colour)
     return {
         ReadFile: FileReader(settings.workspace).perform,
         ReadHistory: history.perform,
         ListHistory: history.list,
+        ReadKeys: rotator.read,
+        RotateKey: rotator.rotate,
         AuditLedger: Auditor(settings.ledger, parts.trusted_key).perform,
         ExportEvidence: exporter.perform,
         WriteVerifier: exporter.verifier,

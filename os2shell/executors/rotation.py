@@ -1,0 +1,119 @@
+"""``ledger.keys`` and ``ledger.rotate``: which key signed which records, and the next key.
+
+Rotation destroys the old secret key; what that means on which disks, ``ledger`` says where it keeps
+keys (``ledger.trust.keyring``).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ledger import Epochs, Json, KeyHistory, TokenSignatureLedger
+from os2shell.model.capability import Capability
+from os2shell.model.effect import Determinism, Transcript
+from os2shell.model.errors import NothingToVerify
+from os2shell.model.plain import to_json
+
+
+@dataclass(frozen=True, slots=True)
+class EpochView:
+    """One epoch: its key signs the records ``first`` to ``last``; None where there is none yet."""
+
+    epoch: int
+    first: int
+    last: int | None
+    public_key: str
+    chain: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeysView:
+    """The epochs of the workspace's ledger, and their table as text, fit to be pinned."""
+
+    origin: str
+    epochs: Json
+    table: str
+    endorsements: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadKeys:
+    """Ask for the epochs of the ledger's key; the answer is a ``KeysView``."""
+
+    kind: ClassVar[str] = "ledger.keys"
+    needs: ClassVar[Capability] = Capability.LEDGER_READ
+    determinism: ClassVar[Determinism] = Determinism.RECORDED
+
+    def body(self) -> Json:
+        """Nothing to choose."""
+        return None
+
+    def scope(self) -> str:
+        """The whole ledger."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """The new epoch: its number, its key, and the record that began it."""
+
+    epoch: int
+    public_key: str
+    record: int
+
+
+@dataclass(frozen=True, slots=True)
+class RotateKey:
+    """Ask for a new key, and for the end of the old one; the answer is a ``Rotated``."""
+
+    kind: ClassVar[str] = "ledger.rotate"
+    needs: ClassVar[Capability] = Capability.ADMIN
+    determinism: ClassVar[Determinism] = Determinism.RECORDED
+
+    def body(self) -> Json:
+        """Nothing to choose."""
+        return None
+
+    def scope(self) -> str:
+        """The key of the workspace's ledger."""
+        return ""
+
+
+class Rotator:
+    """Reads and rotates the key of one ledger."""
+
+    def __init__(
+        self,
+        open_ledger: Callable[[], TokenSignatureLedger],
+        remember: Callable[[Epochs], None],
+    ) -> None:
+        """``remember`` keeps the table of epochs beside the key, where it is trusted later."""
+        self._open_ledger = open_ledger
+        self._remember = remember
+
+    def read(self, _effect: ReadKeys, _transcript: Transcript) -> Json:
+        """The epochs as they stand."""
+        ledger = self._open_ledger()
+        history, size = _history(ledger), ledger.head.size
+        rows: list[Json] = []
+        for row in history.epochs:
+            stop = history.epochs.stop(row.number)
+            last = (size if stop is None else stop) - 1
+            shown = last if last >= row.first else None
+            rows.append(to_json(EpochView(row.number, row.first, shown, str(row.key), row.chain)))
+        epochs = history.epochs
+        return to_json(KeysView(epochs.origin, rows, epochs.text(), len(history.notes)))
+
+    def rotate(self, _effect: RotateKey, _transcript: Transcript) -> Json:
+        """Rotate; the ledger is the one that is open for writing, since this was admitted."""
+        ledger = self._open_ledger()
+        record = ledger.rotate()
+        epochs = _history(ledger).epochs
+        self._remember(epochs)
+        return to_json(Rotated(epochs.current.number, str(epochs.current.key), record.seq))
+
+
+def _history(ledger: TokenSignatureLedger) -> KeyHistory:
+    if ledger.keys is None:
+        raise NothingToVerify("no signed ledger", expected="a ledger with a key")
+    return ledger.keys
