@@ -38,7 +38,7 @@ def written(tmp_path: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["default", "strict", "ci"])
+@pytest.mark.parametrize("name", ["default", "strict", "ci", "keeper"])
 def test_shipped_manifests_hold_and_survive_recording(name: str) -> None:
     manifest = load_manifest(MANIFESTS / f"{name}.toml")
     assert manifest.name == name
