@@ -123,6 +123,7 @@ class Audit:
                 )
             self._take(store.objects, piece, number)
             self._count(piece.stop - piece.start)
+        self.follower.require_opened(number)
 
     def _take(self, objects: ObjectStore, piece: Run | Frame, number: int) -> None:
         follower = self.follower

@@ -253,6 +253,15 @@ class Follower:
             )
         self.commit(last, Position(segment, frame.start), Position(segment, frame.stop))
 
+    def require_opened(self, segment: int) -> None:
+        """Refuse a later segment that ended before its opening checkpoint: it comes whole."""
+        if segment > 0 and self.signed and self.mark.start.segment < segment:
+            raise DamagedError(
+                self.size,
+                f"expected segment {segment} to open with the checkpoint that closed the segment "
+                "before, found nothing; it was cut: restore it from a copy",
+            )
+
     def judge(self, note: bytes) -> Checkpoint:
         """The checkpoint in ``note``, refused unless it is a signed statement of this state."""
         seq = max(self.size - 1, 0)

@@ -41,6 +41,7 @@ def follow_log(
                 follower.follow(piece, at.segment)
                 yield Position(at.segment, piece.stop), piece
             at = Position(at.segment, stop)
+        follower.require_opened(end.segment)
     except DamagedError as problem:
         if problem.seq < 0:
             raise DamagedError(follower.size, problem.reason) from problem
