@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO, Final
 
 from blake3 import blake3
@@ -35,6 +36,7 @@ class FileObjects:
         self._pending: dict[Digest, Path] = {}
         self._made: set[Path] = set()
         self._serial = 0
+        self._mutex = Lock()
         self._failed = False
 
     def put(self, data: bytes) -> Digest:
@@ -43,12 +45,12 @@ class FileObjects:
         name = digest(data)
         if not self._settled(name, len(data)):
             with_file = _OneShot(data)
-            self._store(with_file, name)
+            self._store(with_file)
         return name
 
     def put_stream(self, reader: Reader) -> Digest:
         """Keep what ``reader`` gives, hashing while writing."""
-        return self._store(reader, None)
+        return self._store(reader)
 
     def get(self, name: Digest) -> bytes:
         """The content, hashed again."""
@@ -79,14 +81,18 @@ class FileObjects:
                 f"expected a sync of {self._directory} that holds, found one that failed before; "
                 "open the ledger again and put the objects again"
             )
-        if not self._pending:
+        with self._mutex:
+            pending = dict(self._pending)
+        if not pending:
             return
         try:
-            self._sync()
+            self._sync(pending)
         except OSError as problem:
             self._failed = True
             raise _write_error(problem, self._directory) from problem
-        self._pending.clear()
+        with self._mutex:  # what other threads put meanwhile waits for the next flush
+            for name in pending:
+                self._pending.pop(name, None)
 
     def path(self, name: Digest) -> Path:
         """Where the object called ``name`` lies."""
@@ -123,18 +129,20 @@ class FileObjects:
             return False
         return stat.S_IMODE(state.st_mode) == _SETTLED
 
-    def _store(self, reader: Reader, known: Digest | None) -> Digest:
+    def _store(self, reader: Reader) -> Digest:
         spare = None
         try:
             self._make(self._directory)
             spare, descriptor = self._spare()
             name, size = _copy(reader, descriptor)
-            if known is None and self._settled(name, size):
-                spare.unlink()
-                return name
             path = self.path(name)
             self._make(path.parent)
-            spare.rename(path)
+            with self._mutex:  # never renames over a file that a flush is syncing
+                if self._settled(name, size):
+                    spare.unlink()
+                    return name
+                spare.rename(path)
+                self._pending[name] = path
         except OSError as problem:
             if spare is not None:
                 spare.unlink(missing_ok=True)
@@ -143,7 +151,6 @@ class FileObjects:
             if spare is not None:
                 spare.unlink(missing_ok=True)
             raise
-        self._pending[name] = path
         return name
 
     def _spare(self) -> tuple[Path, int]:
@@ -161,18 +168,18 @@ class FileObjects:
             folder.mkdir(parents=True, exist_ok=True)
             self._made.add(folder)
 
-    def _sync(self) -> None:
+    def _sync(self, pending: dict[Digest, Path]) -> None:
         # Order: bytes, then folders, then the mode that says both are done.
-        if len(self._pending) > _SYNC_WHOLE_ABOVE and _sync_filesystem(self._directory):
-            for path in self._pending.values():
+        if len(pending) > _SYNC_WHOLE_ABOVE and _sync_filesystem(self._directory):
+            for path in pending.values():
                 path.chmod(_SETTLED)
             return
         opened: list[int] = []
         try:
-            for path in self._pending.values():
+            for path in pending.values():
                 opened.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
                 os.fsync(opened[-1])
-            folders = {path.parent for path in self._pending.values()}
+            folders = {path.parent for path in pending.values()}
             for folder in (*folders, self._directory, self._directory.parent):
                 sync_directory(folder)
             for descriptor in opened:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -261,3 +262,30 @@ def test_an_interrupt_while_writing_ends_everyone_waiting(tmp_path: Path) -> Non
         log.append(Entry("a", {}))
     with pytest.raises(ClosedError):
         log.append(Entry("a", {}))
+
+
+def test_objects_put_by_several_threads_are_synced_before_their_records(tmp_path: Path) -> None:
+    log, _ = opened(tmp_path / "log", "group")
+    problems: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for index in range(40):
+                # The same content from several threads, and content of one's own.
+                shared, own = f"shared {index}".encode(), f"{number} {index}".encode()
+                log.append(Entry("k", {}, payload=log.objects.put(shared)))
+                log.append(Entry("k", {}, payload=log.objects.put(own)))
+        except BaseException as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    log.close()
+    files = [path for path in (tmp_path / "log" / "objects").rglob("*") if path.is_file()]
+    assert len(files) == 40 + 4 * 40
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o444}
+    assert verify(tmp_path / "log", objects=True).status is Status.OK
