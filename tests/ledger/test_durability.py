@@ -20,6 +20,7 @@ from ledger import (
     DurabilityError,
     Entry,
     EntryError,
+    LedgerError,
     Signer,
     Status,
     TokenSignatureLedger,
@@ -275,7 +276,7 @@ def test_objects_put_by_several_threads_are_synced_before_their_records(tmp_path
                 shared, own = f"shared {index}".encode(), f"{number} {index}".encode()
                 log.append(Entry("k", {}, payload=log.objects.put(shared)))
                 log.append(Entry("k", {}, payload=log.objects.put(own)))
-        except BaseException as problem:
+        except (LedgerError, RuntimeError, OSError) as problem:
             problems.append(problem)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
