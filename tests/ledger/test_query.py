@@ -459,7 +459,7 @@ TEXT = st.text(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None, database=None)  # a checkout may be read-only
 @given(st.lists(TEXT, min_size=1, max_size=8), st.data())
 def test_any_text_is_found_as_reading_finds_it(texts: list[str], data: st.DataObject) -> None:
     ledger = TokenSignatureLedger(MemoryStore(), clock=lambda: 0, node="n")
@@ -474,6 +474,7 @@ def test_any_text_is_found_as_reading_finds_it(texts: list[str], data: st.DataOb
         assert index.trouble is None  # and no honest index is taken for a liar
 
 
+@settings(database=None, deadline=None)  # a checkout may be read-only
 @given(TEXT.filter(str.strip), TEXT)
 def test_an_index_that_proposes_what_it_must_misses_nothing(sought: str, text: str) -> None:
     it = needle(sought)
