@@ -1,0 +1,160 @@
+"""Audits and openings of a large log, beside the bare work, SQLite, and one process beside two."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import msgpack
+from blake3 import blake3
+
+from bench.log import Rate
+from bench.measure import MS, Row, Unmeasured, medians, timed
+from bench.rooms import scratch
+from ledger import Entry, FileStore, Signer, TokenSignatureLedger, verify
+
+RECORDS, QUICK_RECORDS = 2_000_000, 100_000
+SEGMENTS = 8  # so many, that two processes share them well
+GROUP = 1_000
+BODY = {"text": "a record of usual size " * 6}
+ONE_CORE = 350_000.0
+TWO_CORES = 1.7
+OPEN_MS = 300.0
+MEMORY_MIB = 64.0
+FRAME = 36  # bytes around a body
+HERE = Path(__file__).parents[1]
+RESIDENT = """
+import sys
+from pathlib import Path
+from ledger import verify
+if len(sys.argv) > 1:
+    assert verify(Path(sys.argv[1])).status == "ok"
+status = Path("/proc/self/status").read_text()
+print(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
+"""
+
+
+def rows(*, quick: bool) -> list[Row]:
+    """Each round takes seconds, so there are few of them."""
+    count, rounds = (QUICK_RECORDS if quick else RECORDS), 3
+    with scratch() as base:
+        log = base / "ledger"
+        _build(log, count)
+        return [
+            *_one_core(log, base, count, rounds),
+            *_two_cores(log, count, rounds),
+            *_openings(log, base, count, rounds),
+            _memory(log, count),
+        ]
+
+
+def _signer() -> Signer:
+    return Signer("bench.example/log", bytes(range(32)))
+
+
+def _build(path: Path, count: int) -> None:
+    group = [Entry("bench.entry", BODY, session="s", actor="bench")] * GROUP
+    with TokenSignatureLedger(
+        FileStore(path),
+        _signer(),
+        clock=time.time_ns,
+        node="bench",
+        segment_bytes=min(count * 230 // SEGMENTS, 64 * 1024 * 1024),
+    ) as log:
+        for _ in range(count // GROUP):
+            log.append(*group)
+
+
+def _audit(log: Path, jobs: int) -> float:
+    return timed(lambda: verify(log, _signer().public, jobs=jobs))
+
+
+def _one_core(log: Path, base: Path, count: int, rounds: int) -> list[Row]:
+    """The bare work is what any chained log does at least: decode each record, hash it on."""
+    with TokenSignatureLedger.read_only(log) as opened:
+        bodies = [record.body for record in opened.read(0, min(count, 100_000))]
+    table = _table(base / "table", bodies, count)
+
+    def bare() -> float:
+        return timed(partial(_chain, bodies)) * count / len(bodies)
+
+    def select() -> float:
+        return timed(lambda: sum(len(row[0]) for row in table.execute("select body from log")))
+
+    mine, work = medians(rounds, partial(_audit, log, 1), bare)
+    again, rows = medians(rounds, partial(_audit, log, 1), select)
+    table.close()
+    size = sum(path.stat().st_size for path in (log / "segments").iterdir()) / 1e6
+    name = f"audit of {count:,} records, one process"
+    return [
+        Rate(
+            name, "records/s", count * MS / mine, count * MS / work, "decoding and BLAKE3", ONE_CORE
+        ),
+        Rate(name, "MB/s", size * MS / again, size * MS / rows, "SQLite, select only", 0.0),
+    ]
+
+
+def _chain(bodies: list[bytes]) -> None:
+    chain = bytes(32)
+    for body in bodies:
+        msgpack.unpackb(body)
+        chain = blake3(body, key=chain).digest()
+
+
+def _table(path: Path, bodies: list[bytes], count: int) -> sqlite3.Connection:
+    table = sqlite3.connect(path)
+    table.execute("create table log (seq integer primary key, body blob)")
+    for start in range(0, count, len(bodies)):
+        part = bodies[: count - start]
+        table.executemany("insert into log (body) values (?)", ((body,) for body in part))
+    table.commit()
+    return table
+
+
+def _two_cores(log: Path, count: int, rounds: int) -> list[Row]:
+    if len(os.sched_getaffinity(0)) < 2:
+        raise Unmeasured("two processes need two cores")
+    two, one = medians(rounds, partial(_audit, log, 2), partial(_audit, log, 1))
+    rate = count * MS / one
+    name = f"audit of {count:,} records, two processes"
+    return [Rate(name, "records/s", count * MS / two, rate, "one process", TWO_CORES * rate)]
+
+
+def _openings(log: Path, base: Path, count: int, rounds: int) -> list[Row]:
+    def opened() -> None:
+        with TokenSignatureLedger.open(log, _signer(), clock=time.time_ns, node="bench") as found:
+            assert found.head.size >= count
+
+    def without() -> float:
+        for path in log.glob("head*"):
+            path.unlink()
+        return timed(opened)
+
+    def peer() -> float:
+        def work() -> None:
+            table = sqlite3.connect(base / "table")
+            table.execute("select max(seq) from log").fetchone()
+            table.close()
+
+        return timed(work)
+
+    missing, _ = medians(rounds, without, lambda: 1.0)
+    cached, theirs = medians(rounds, lambda: timed(opened), peer)
+    name = f"open a log of {count:,} records"
+    known = "SQLite, open and select max(seq)"
+    return [
+        Row(name, "ms", cached, theirs, known, OPEN_MS),
+        Row(f"{name}, caches deleted", "ms", missing, theirs, known, OPEN_MS),
+    ]
+
+
+def _memory(log: Path, count: int) -> Row:
+    def resident(*words: str | Path) -> float:
+        command = [sys.executable, "-c", RESIDENT, *words]
+        return float(subprocess.run(command, cwd=HERE, capture_output=True, check=True).stdout)
+
+    name = f"memory of an audit of {count:,} records"
+    return Row(name, "MiB", resident(log), resident(), "importing the package", MEMORY_MIB)
