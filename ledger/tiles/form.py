@@ -25,10 +25,9 @@ MAX_LEAVES: Final = 1 << 63
 _PAIR: Final = 2 * HASH_BYTES
 _LENGTH_BYTES: Final = 2
 _NODE: Final = b"\x01"
-_PATH: Final = re.compile(
+_PATH: Final = (  # compiled at first use: proofs need no names read
     r"tile/(?P<level>entries|0|[1-9][0-9]?)/(?P<index>(?:x[0-9]{3}/)*[0-9]{3})"
-    r"(?:\.p/(?P<width>[1-9][0-9]{0,2}))?",
-    re.ASCII,
+    r"(?:\.p/(?P<width>[1-9][0-9]{0,2}))?"
 )
 
 
@@ -49,7 +48,7 @@ class TileAt(NamedTuple):
 
 def parse(path: str) -> TileAt:
     """The tile of this name; refuses every other spelling."""
-    found = _PATH.fullmatch(path)
+    found = re.fullmatch(_PATH, path, re.ASCII)
     if found is not None:
         level, width = found["level"], int(found["width"] or WIDTH)
         index = int(found["index"].replace("x", "").replace("/", ""))
