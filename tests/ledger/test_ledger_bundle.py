@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -120,6 +121,7 @@ def test_every_truncation_is_refused(bundle: Path) -> None:
     assert refused(bundle, data + b"\0")
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11, 4), reason="zipfile wrote other zip64 headers")
 def test_the_zip_is_the_one_that_zipfile_writes(bundle: Path, tmp_path: Path) -> None:
     """Common tools read it, and format 1, which zipfile wrote, keeps its bytes."""
     for path in (bundle, GOLDEN):

@@ -22,7 +22,7 @@ def test_a_bundle_with_its_verifier(ran: Os2) -> None:
     ran.run("export", "last", "-o", "x.os2z", "--verifier", "verify_os2.py")
     script = str(ran.workspace / "verify_os2.py")
     found = subprocess.run(
-        [sys.executable, "-I", script, str(ran.workspace / "x.os2z"), "--json"],
+        [sys.executable, script, str(ran.workspace / "x.os2z"), "--json"],
         capture_output=True,
         check=True,
     )
