@@ -22,7 +22,7 @@ from os2shell.model.errors import CannotStart
 from os2shell.model.essence import essence
 from os2shell.model.plain import to_json
 from os2shell.model.selection import EVERYTHING, Selection, query_of
-from os2shell.model.shown import jsonable
+from os2shell.model.shown import jsonable, one_line
 
 RECORD_SCHEMA: Final = "os2.ledger-record/1"
 STDOUT, STDERR = 1, 2
@@ -187,6 +187,9 @@ def _found(ledger: TokenSignatureLedger, query: Query, *, by_scan: bool) -> Iter
     with Index(ledger, progress=_Progress()) as index:
         # To index in memory for one question costs more than to read.
         yield from scan(ledger, query) if index.path is None else index.search(query)
+        if index.trouble is not None:
+            with suppress(OSError):
+                os.write(STDERR, f"os2: {one_line(index.trouble)}\n".encode())
 
 
 def _lines(text: str | None, *, colour: bool) -> Callable[[Record], str]:
