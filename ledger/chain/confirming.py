@@ -27,6 +27,23 @@ class Confirming(Protocol):
         ...
 
 
+class Confirmed(Protocol):
+    """The log whose head is to be confirmed."""
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The signed head."""
+        ...
+
+    def prove_consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """The proof that one size is a prefix of the other."""
+        ...
+
+    def refresh(self) -> object:
+        """Take what other processes appended."""
+        ...
+
+
 class Confirmations:
     """What one open log knows of the confirmation of its head."""
 
@@ -41,8 +58,24 @@ class Confirmations:
         """Whether heads must be confirmed, and are published with cosignatures only."""
         return self._confirming is not None
 
-    def require(self, head: Checkpoint | None, consistency: Consistency) -> None:
-        """Have ``head`` confirmed, unless it is, and publish it; raises ``QuorumError``."""
+    def require(self, log: Confirmed) -> None:
+        """Have the head of ``log`` confirmed, unless it is; raises ``QuorumError``.
+
+        Another process may have had a later head confirmed meanwhile, which witnesses prefer to
+        ours and which covers ours: then that one is confirmed.
+        """
+        while True:
+            head = log.checkpoint
+            try:
+                self._require(head, log.prove_consistency)
+            except QuorumError:
+                log.refresh()
+                if log.checkpoint == head:
+                    raise
+            else:
+                return
+
+    def _require(self, head: Checkpoint | None, consistency: Consistency) -> None:
         if self._confirming is None or head is None or head.size == self._size:
             return
         published = self._store.published()
@@ -54,7 +87,7 @@ class Confirmations:
             except QuorumError as problem:
                 raise QuorumError(
                     f"the {head.size} records are durable and do not count yet: {problem}; the "
-                    "next append, or opening the ledger, asks again",
+                    "next append asks again",
                     problem.confirmed,
                     problem.reasons,
                 ) from problem

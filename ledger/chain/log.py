@@ -404,13 +404,7 @@ class TokenSignatureLedger:
     def _confirm(self) -> None:
         """Have the present head confirmed by whoever must; asks nobody twice for one head."""
         if self._confirmations.wanted:
-            self._confirmations.require(self.checkpoint, self.prove_consistency)
-
-    def _chain_at(self, size: int) -> Digest | None:
-        try:
-            return self.record(size - 1).digest
-        except PrunedError:
-            return None
+            self._confirmations.require(self)
 
     def _hold_against(self, kept: "KeptHead | None") -> None:
         """Refuse a log that is shorter than a head this machine saw, or has another past."""
