@@ -129,6 +129,15 @@ def two_instances(folder: Path, told: Told) -> None:
         append(one, told, Entry("one", {}))
 
 
+def pruning(folder: Path, told: Told) -> None:
+    """The first segments go, with what only they refer to; the last records stay."""
+    with opened(folder, SEGMENT_BYTES) as ledger:
+        last = ledger.head.size - 1
+        told.records += ledger.read(last)
+        ledger.prune(last, keep=lambda _: False)
+        append(ledger, told, Entry("after", {}))
+
+
 def nothing_yet(_: Path) -> None:
     """The folder does not exist."""
 
@@ -137,6 +146,13 @@ def six_records(folder: Path) -> None:
     with opened(folder) as ledger:
         ledger.append(Entry("a", {}), Entry("b", {}))
         ledger.append(*[Entry("c", {"n": n}) for n in range(3)])
+
+
+def three_segments(folder: Path) -> None:
+    with opened(folder, SEGMENT_BYTES) as ledger:
+        for n in range(4):
+            name = ledger.objects.put(b"object %d" % n)
+            ledger.append(Entry("a", {"text": "x" * 1_200}, payload=name))
 
 
 def nearly_full(folder: Path) -> None:
@@ -253,6 +269,19 @@ def test_every_call_of_every_history(
 @pytest.mark.parametrize("kind", [Kind.REFUSED, Kind.PERSISTED, Kind.KILLED_WITHIN])
 def test_every_call_of_the_shortest_history(tmp_path: Path, kind: Kind) -> None:
     test_every_call_of_every_history(tmp_path, nothing_yet, creating, kind)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind.kills])
+def test_every_kill_of_pruning(tmp_path: Path, kind: Kind) -> None:
+    test_every_call_of_every_history(tmp_path, three_segments, pruning, kind)
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(reason="Pruning lets errors of the system through unnamed", raises=OSError)
+@pytest.mark.parametrize("kind", [kind for kind in Kind if not kind.kills])
+def test_every_failure_of_pruning(tmp_path: Path, kind: Kind) -> None:
+    test_every_call_of_every_history(tmp_path, three_segments, pruning, kind)
 
 
 @pytest.mark.slow
