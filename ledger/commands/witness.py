@@ -146,7 +146,7 @@ def _published(directory: Path, log: TokenSignatureLedger, witnesses: Witnesses)
     """The cosigned head as it then stands in ``directory``; never in place of a later one."""
     store = FileStore(directory, create=False)
     try:
-        Confirmations(witnesses, store).require(log.checkpoint, log.prove_consistency)
+        Confirmations(witnesses, store).require(log)
         return store.published() or b""
     finally:
         store.close()
