@@ -1,5 +1,6 @@
 """Pruning: the prefix goes, and everything about it can still be proven."""
 
+import base64
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 from ledger import (
     Entry,
@@ -401,3 +403,35 @@ def test_the_command(log: Path, key_file: Path) -> None:
     assert segments(log)[0] == f"{done['segments']:012d}.seg"
     assert done["record"] == 161
     assert done["objects"] > 0
+
+
+def test_the_page_shows_these_bytes(
+    tmp_path: Path, signer: Signer, clock: Callable[[], int]
+) -> None:
+    page = (ROOT / "docs" / "ledger-format.md").read_text("utf-8")
+    log = tmp_path / "log"
+    with TokenSignatureLedger(
+        FileStore(log), signer, clock=clock, node="n1", segment_bytes=1024
+    ) as ledger:
+        for number in range(1, 6):
+            ledger.append(Entry("a", {"n": number}))
+        ledger.prune(4)
+        told = ledger.record(6).attributes
+    seal = (log / "seals" / "000000000000.seal").read_text("utf-8")
+    data = (log / "pruned").read_bytes()
+    length = int.from_bytes(data[:4], "big")
+    note, rest = data[4 : 4 + length].decode(), data[4 + length :]
+    for text in (seal, note):
+        assert "\n".join(f"    {line}".rstrip() for line in text.split("\n")[:-1]) in page
+    body = rest[40:-4]
+    assert rest == b"\0\0\0\x20" + rest[4:36] + b"\0\0\0\x97" + body + bytes(4)
+    assert rest[4:36].hex() in page
+    lines = [body[at : at + 32].hex(" ") for at in range(0, len(body), 32)]
+    assert "\n".join(f"    {line}" for line in lines) in page
+    assert f"`{data[:4].hex(' ')}`" in page
+    hashed = b""
+    for number in range(3):
+        text = (log / "seals" / f"{number:012d}.seal").read_text("utf-8")
+        named = dict(line.split(" ", 1) for line in text.split("\n")[1:6])
+        hashed += int(named["bytes"]).to_bytes(8, "big") + base64.b64decode(named["blake3"])
+    assert told["segments"] == blake3(blake3(hashed).digest()).digest()
