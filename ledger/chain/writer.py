@@ -240,7 +240,7 @@ class Writer:
         self._signer = keyring.signer(fresh)
         self._vouch()
         self._write_own(self._author.entry(ACCEPTED, named))
-        keyring.settle(fresh)
+        self._settle_keys(fresh)
         return record
 
     def endorse(self, note: bytes) -> Record:
@@ -335,7 +335,14 @@ class Writer:
         wanted = keys.epochs.current.key
         if self._signer is None or self._signer.public != wanted:
             self._signer = self._keyring.signer(wanted)
-            self._keyring.settle(wanted)
+            self._settle_keys(wanted)
+
+    def _settle_keys(self, current: PublicKey) -> None:
+        """Finish a rotation, once its record can be lost no more: the old key goes for good."""
+        assert self._keyring is not None
+        if self._keyring.unsettled():
+            self._store.sync()
+            self._keyring.settle(current)
 
     def _write_own(self, entry: Entry) -> Record:
         mark = self._follower.mark

@@ -11,7 +11,8 @@ one key for ever. A ``KeyFile`` can rotate. Its life, with what a crash leaves a
 4. ``.old`` is overwritten, synced, and unlinked.
 
 ``settle``, called under the log's lock whenever a log is opened for appending, goes on from
-wherever a crash left 2 to 4. At every moment the key that the log wants has a name.
+wherever a crash left 2 to 4. At every moment the key that the log wants has a name. The caller
+makes the rotation durable before: a power loss must not take the record and leave the key gone.
 
 What destroying means: the bytes of the old file are overwritten in place, and that is on the disk
 before the name goes. A disk that copies on write (btrfs, ZFS, snapshots, most flash below the
@@ -53,6 +54,10 @@ class Keyring(Protocol):
 
     def prepare(self) -> Signer:
         """The key for the next epoch, durably kept before it is returned."""
+        ...
+
+    def unsettled(self) -> bool:
+        """Whether something may be left to settle; the log then makes itself durable first."""
         ...
 
     def settle(self, current: PublicKey) -> bool:
@@ -117,6 +122,10 @@ class KeyFile:
         except OSError as problem:
             raise _failed("keep a new key", path, problem) from problem
         return load_key(path)
+
+    def unsettled(self) -> bool:
+        """Whether a coming key or an old one lies beside the present one."""
+        return any(os.path.lexists(self._beside(suffix)) for suffix in (_NEXT, _OLD))
 
     def settle(self, current: PublicKey) -> bool:
         """Finish what a rotation to ``current`` has begun; under the log's lock only."""

@@ -153,6 +153,10 @@ class Signer:
             "with KeyFile(path)"
         )
 
+    def unsettled(self) -> bool:
+        """Nothing ever is: this key has no successor."""
+        return False
+
     def settle(self, current: PublicKey) -> bool:
         """Nothing to do: what is not kept here cannot be destroyed here."""
         self.signer(current)

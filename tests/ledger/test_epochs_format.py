@@ -36,6 +36,9 @@ class Fixed:
     def prepare(self) -> Signer:
         return self.signers[1]
 
+    def unsettled(self) -> bool:
+        return False
+
     def settle(self, current: PublicKey) -> bool:
         return self.signers[1].public == current
 

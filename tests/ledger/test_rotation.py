@@ -30,6 +30,7 @@ from ledger import (
     load_key,
     verify,
 )
+from ledger.chain.durability import OS
 from ledger.form import canonical
 from ledger.form.record import genesis, link
 from ledger.storage import segment
@@ -568,6 +569,50 @@ def test_a_root_nobody_named_before_is_as_good(opened: Opener, tmp_path: Path) -
         ledger.append(Entry("a", {}))
     assert verify(tmp_path / "log", root.public).status == "ok"
     assert broken(verify(tmp_path / "log", Signer("r", bytes(32)).public)).seq == 0
+
+
+class Watched(FileStore):
+    """A store that notes, at each sync, whether the old key was still there."""
+
+    def __init__(self, directory: Path, key: Path) -> None:
+        super().__init__(directory)
+        self.key = key
+        self.before: list[bytes] = []
+
+    def sync(self) -> None:
+        super().sync()
+        self.before.append(self.key.read_bytes())
+
+
+def test_the_old_key_goes_only_when_the_rotation_is_durable(
+    tmp_path: Path, key: KeyFile, clock: Callable[[], int]
+) -> None:
+    """In the mode ``os`` nothing is synced by itself; a power loss may take the last records."""
+    store = Watched(tmp_path / "log", key.path)
+    with TokenSignatureLedger(store, key, clock=clock, node="n", durability=OS) as ledger:
+        ledger.append(Entry("a", {}))
+        old = key.path.read_bytes()
+        assert old not in store.before
+        ledger.rotate()
+        assert store.before[-1] == old
+        assert key.path.read_bytes() != old
+
+
+def test_a_rotation_of_others_is_made_durable_before_it_is_finished(
+    tmp_path: Path, key: KeyFile, opened: Opener, clock: Callable[[], int]
+) -> None:
+    with opened() as ledger:
+        ledger.append(Entry("a", {}))
+        fresh = key.prepare()
+        named = {"epoch": 1, "public_key": str(fresh.public)}
+        ledger._writer._write_own(Entry("ledger.rotated", named))  # and killed here
+    store = Watched(tmp_path / "log", key.path)
+    with TokenSignatureLedger(store, KeyFile(key.path), clock=clock, node="n") as ledger:
+        assert store.before != []
+        assert store.before[0] != key.path.read_bytes()
+        ledger.append(Entry("b", {}))
+    assert load_key(key.path).public == fresh.public
+    assert verify(tmp_path / "log", fresh.public).status == "ok"
 
 
 # Killed.
