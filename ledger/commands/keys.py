@@ -27,12 +27,12 @@ from ledger.trust.endorsement import (
     read_endorsement,
 )
 from ledger.trust.epochs import Epoch
-from ledger.trust.keyring import refuse_inside
+from ledger.trust.keyring import KeyFile, refuse_inside
 from ledger.trust.keys import SEED_BYTES, PublicKey, Signer
 from ledger.trust.note import MAX_NOTE_BYTES
 from ledger.trust.root_key import is_encrypted, read_root, write_root
 
-SUMMARY: Final = "the epochs of a log's key: list, rotate, export-public, root, endorse"
+SUMMARY: Final = "the epochs of a log's key: list, next, rotate, export-public, root, endorse"
 LIST_SCHEMA: Final = "os2.ledger.keys/1"
 ROTATION_SCHEMA: Final = "os2.ledger.rotation/1"
 ENDORSEMENT_SCHEMA: Final = "os2.ledger.endorsement/1"
@@ -51,6 +51,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     appending.configure(rotate)
     rotate.add_argument("--json", action="store_true", help="print one JSON document")
     rotate.set_defaults(verb_run=_rotate)
+    coming = verbs.add_parser(
+        "next", help="print the key that the next rotation will use, to tell witnesses before"
+    )
+    coming.add_argument("--key", type=Path, required=True, metavar="FILE")
+    coming.set_defaults(verb_run=_next)
     public = verbs.add_parser("export-public", help="print what others need to verify")
     public.add_argument("directory", type=Path, metavar="DIR")
     public.add_argument("--pubkey", metavar="FILE|TEXT", help="the key, root or epochs you trust")
@@ -139,6 +144,11 @@ def _rotate(options: argparse.Namespace) -> int:
             f"record  {record.seq}\nthe old secret key was overwritten and removed from "
             f"{printable(str(options.key.parent))}\n"
         )
+    return OK
+
+
+def _next(options: argparse.Namespace) -> int:
+    sys.stdout.write(f"{KeyFile(options.key).prepare().public}\n")
     return OK
 
 

@@ -35,8 +35,11 @@ def test_from_the_first_rotation_to_an_endorsement(
     log, key = kept
     old = str(load_key(key).public)
     assert told(capsys, "export-public", log) == (0, f"{old}\n")
+    coming = told(capsys, "next", "--key", key)
+    assert told(capsys, "next", "--key", key) == coming
     code, text = told(capsys, "rotate", log, "--key", key, "--actor", "me")
     fresh = str(load_key(key).public)
+    assert coming == (0, f"{fresh}\n")
     assert (code, fresh in text, old in text) == (0, True, False)
     assert told(capsys, "export-public", log) == (0, f"{fresh}\n")
     code, text = told(capsys, "list", log, "--json")
