@@ -29,7 +29,7 @@ def told(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str]:
     return code, shown.out + shown.err
 
 
-def test_from_the_first_rotation_to_an_endorsement(
+def test_the_first_rotation(
     kept: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log, key = kept
@@ -50,6 +50,12 @@ def test_from_the_first_rotation_to_an_endorsement(
     ]
     assert not any(row["endorsed"] for row in rows)
 
+
+def test_from_a_root_key_to_endorsements(
+    kept: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, key = kept
+    told(capsys, "rotate", log, "--key", key)
     secret = tmp_path / "passphrase"
     secret.write_text("correct horse\n")
     root = tmp_path / "offline" / "root"
