@@ -16,7 +16,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import Entry, Signer, TokenSignatureLedger, digest, read_bundle, write_bundle
+from ledger import (
+    EXPORTS,
+    BundleError,
+    Entry,
+    MemoryStore,
+    Signer,
+    TokenSignatureLedger,
+    digest,
+    export_lines,
+    read_bundle,
+    write_bundle,
+    write_export,
+)
 from ledger.__main__ import main
 from ledger.evidence import jsonl, ocsf, otel, plain, statement, verify_os2
 from ledger.evidence.archive import open_archive
@@ -572,3 +584,42 @@ def test_memory_stays_flat(signer: Signer, tmp_path: Path) -> None:
             peaks.append(int(ran.stderr.split()[1]))
     for before, after in zip(peaks[:3], peaks[3:], strict=True):
         assert after - before < 16 * 1024, peaks
+
+
+def test_the_library_by_itself(rich: Path, tmp_path: Path) -> None:
+    with TokenSignatureLedger.read_only(rich) as ledger:
+        for form in EXPORTS:
+            write_export(tmp_path / form, form, ledger, [1, 3, 4], [digest(PAYLOAD)])
+            assert (tmp_path / form).stat().st_size > 100
+        for form in ("jsonl", "ocsf", "otel"):
+            whole = b"".join(export_lines(form, ledger))
+            write_export(tmp_path / f"all-{form}", form, ledger)
+            assert (tmp_path / f"all-{form}").read_bytes() == whole
+        write_export(tmp_path / "all", "bundle", ledger)
+        with pytest.raises(BundleError, match="one of"):
+            export_lines("pdf", ledger, [1])
+    with read_bundle(tmp_path / "bundle") as found:
+        assert [record.seq for record in found.records] == [1, 3, 4]
+    with read_bundle(tmp_path / "all") as found:
+        assert len(found.records) == 7
+
+
+def test_unsigned_memory_exports_nothing() -> None:
+    ledger = TokenSignatureLedger(MemoryStore(), clock=lambda: 0, node="n")
+    with pytest.raises(BundleError, match="signed"):
+        export_lines("ocsf", ledger)
+
+
+def test_a_ledger_in_memory_exports_too(signer: Signer) -> None:
+    ledger = TokenSignatureLedger(MemoryStore(), signer, clock=lambda: 0, node="n")
+    ledger.append(Entry("a", {}))
+    rows = [json.loads(row) for row in export_lines("jsonl", ledger)]
+    assert [row["type"] for row in rows] == ["ledger", "record", "record", "checkpoint", "end"]
+
+
+def test_too_many_subjects(open_ledger: Callable[[], TokenSignatureLedger], signer: Signer) -> None:
+    with open_ledger() as ledger:
+        for _ in range(10):
+            ledger.append(*(Entry("k", {}) for _ in range(1000)))
+        with pytest.raises(BundleError, match="choose fewer"):
+            statement.envelope(ledger, signer, ledger.read())

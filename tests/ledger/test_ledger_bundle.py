@@ -30,7 +30,7 @@ from ledger import (
     read_bundle,
     write_bundle,
 )
-from ledger.evidence import verify_os2
+from ledger.evidence import archive, verify_os2
 from ledger.evidence.archive import ArchiveWriter, open_archive
 from ledger.trust.endorsement import endorse
 
@@ -127,11 +127,11 @@ def test_the_zip_is_the_one_that_zipfile_writes(bundle: Path, tmp_path: Path) ->
     for path in (bundle, GOLDEN):
         entries = entries_of(path)
         again = tmp_path / "again.zip"
-        with zipfile.ZipFile(again, "w") as archive:
+        with zipfile.ZipFile(again, "w") as zipped:
             for name, content in entries.items():
                 info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
                 info.external_attr, info.create_system = 0o100644 << 16, 3
-                with archive.open(info, "w", force_zip64=name.startswith("objects/")) as entry:
+                with zipped.open(info, "w", force_zip64=name.startswith("objects/")) as entry:
                     entry.write(content)
         assert again.read_bytes() == path.read_bytes()
 
@@ -140,12 +140,12 @@ def test_the_zip_is_the_one_that_zipfile_writes(bundle: Path, tmp_path: Path) ->
 def test_more_entries_than_a_plain_zip_can_count(tmp_path: Path) -> None:
     mine, theirs = tmp_path / "mine.zip", tmp_path / "theirs.zip"
     count = 2**16 + 10
-    with mine.open("xb") as file, zipfile.ZipFile(theirs, "w") as archive:
+    with mine.open("xb") as file, zipfile.ZipFile(theirs, "w") as zipped:
         writer = ArchiveWriter(file)
         for number in range(count):
             info = zipfile.ZipInfo(f"records/{number}", (1980, 1, 1, 0, 0, 0))
             info.external_attr, info.create_system = 0o100644 << 16, 3
-            archive.writestr(info, b"x")
+            zipped.writestr(info, b"x")
             writer.add(info.filename, b"x")
         writer.finish()
     assert mine.read_bytes() == theirs.read_bytes()
@@ -167,8 +167,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def entries_of(path: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path) as zipped:
+        return {name: zipped.read(name) for name in zipped.namelist()}
 
 
 @pytest.mark.parametrize(
@@ -204,9 +204,9 @@ def entries_of(path: Path) -> dict[str, bytes]:
 def test_other_shapes_are_refused(bundle: Path, change: object) -> None:
     entries = entries_of(bundle)
     change(entries)  # type: ignore[operator]
-    with zipfile.ZipFile(bundle, "w") as archive:
+    with zipfile.ZipFile(bundle, "w") as zipped:
         for name, content in entries.items():
-            archive.writestr(name, content)
+            zipped.writestr(name, content)
     with pytest.raises(LedgerError):
         read_bundle(bundle)
     lay_out(bundle, entries.items())
@@ -237,10 +237,10 @@ def test_the_same_entries_laid_out_again_are_the_same(bundle: Path) -> None:
 
 def test_compressed_and_repeated_entries_are_refused(bundle: Path) -> None:
     entries = entries_of(bundle)
-    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as zipped:
         for name, content in entries.items():
-            archive.writestr(name, content)
-        archive.writestr("objects/bomb", bytes(1_000_000))
+            zipped.writestr(name, content)
+        zipped.writestr("objects/bomb", bytes(1_000_000))
     with pytest.raises(BundleError, match="header"):
         read_bundle(bundle)
     lay_out(bundle, [*entries.items(), ("checkpoint", entries["checkpoint"])])
@@ -390,3 +390,65 @@ def test_evidence_by_the_root(tmp_path: Path, clock: Callable[[], int]) -> None:
         write_bundle(path, ledger, range(size - 1))
         with pytest.raises(BundleError, match="not endorsed"):
             read_bundle(path, root.public)
+
+
+def test_large_objects_are_streamed(small: Path, tmp_path: Path, signer: Signer) -> None:
+    content = bytes(range(256)) * 8192 + b"the end"
+    with TokenSignatureLedger.open(small, signer, clock=lambda: 0, node="n") as ledger:
+        name = ledger.objects.put(content)
+        write_bundle(tmp_path / "x.os2z", ledger, [1], [name])
+    with read_bundle(tmp_path / "x.os2z") as found:
+        with found.objects.open(name) as file:
+            assert file.read(10) == content[:10]
+            assert file.seek(-7, io.SEEK_END) == len(content) - 7
+            assert file.read() == b"the end"
+            assert file.seek(0) == 0
+            assert file.read() == content
+        assert found.objects.get(name) == content
+        assert found.objects.has(name)
+        assert found.objects.put_stream(io.BytesIO(content).read) == name
+        with pytest.raises(BundleError, match="no new object"):
+            found.objects.put_stream(io.BytesIO(b"new").read)
+        found.objects.flush()
+
+
+def test_sizes_and_places_beyond_32_bits(tmp_path: Path) -> None:
+    """Sparse entries of 3 and 5 GiB, and one behind them, laid out as zipfile would."""
+    path, theirs = tmp_path / "x.zip", tmp_path / "theirs.zip"
+    members, at = [], 0
+    for name, size in (("objects/aa", 3 << 30), ("objects/bb", 5 << 30), ("last", 1)):
+        members.append(archive._member(name, at, size, 7, streamed=name != "last"))
+        at = members[-1].stop
+    with path.open("wb") as file, zipfile.ZipFile(theirs, "w") as other:
+        for member in members:
+            file.seek(member.start)
+            file.write(archive._local_header(member))
+            info = zipfile.ZipInfo(member.name, (1980, 1, 1, 0, 0, 0))
+            info.external_attr, info.create_system = 0o100644 << 16, 3
+            info.file_size = info.compress_size = member.size
+            info.header_offset, info.CRC = member.start, member.crc
+            info.create_version = info.extract_version = 45 if member.streamed else 20
+            other.filelist.append(info)
+        file.seek(at)
+        file.writelines(archive._directory(members))
+        other.start_dir, other._didModify = at, True  # type: ignore[attr-defined]
+    with path.open("rb") as mine, theirs.open("rb") as file:
+        mine.seek(at)
+        file.seek(at)
+        assert mine.read() == file.read()
+        mine.seek(0)
+        assert len(verify_os2.Zip(mine).entries) == 3
+    found = open_archive(path, lambda name: name.startswith("objects/"))
+    assert found.members == {member.name: member for member in members}
+    found.close()
+
+
+def test_a_bundle_that_cannot_be_written(small: Path, tmp_path: Path) -> None:
+    with TokenSignatureLedger.read_only(small) as ledger:
+        with pytest.raises(LedgerError):
+            write_bundle(tmp_path / "none" / "x.os2z", ledger, [1])
+        with pytest.raises(BundleError, match="JSON"):
+            write_bundle(tmp_path / "x.os2z", ledger, [1], metadata={"x": b"bytes"})
+        with pytest.raises(ObjectMissing):
+            write_bundle(tmp_path / "x.os2z", ledger, [1], [Digest(bytes(32))])
+    assert not list(tmp_path.glob("*x.os2z*"))
