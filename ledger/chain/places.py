@@ -10,6 +10,7 @@ the caller must know (``certifies``).
 
 from array import array
 from bisect import bisect_right
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -128,12 +129,15 @@ def load_mark(store: Store, begun: KeyHistory, places: Places) -> Mark | None:
 
     ``begun`` is what record 0 says of the keys.
     """
-    try:
-        data = store.cached()
-        return None if data is None else _confirmed(store, begun, places, canonical.decode(data))
-    # A cache is never worth an error: whatever is wrong with it, the scan finds the truth.
-    except (LedgerError, ValueError, TypeError, ArithmeticError):
-        return None
+    for spare in (False, True):
+        # A cache is never worth an error: whatever is wrong with it, the scan finds the truth.
+        with suppress(LedgerError, ValueError, TypeError, ArithmeticError):
+            data = store.cached(spare=spare)
+            values = None if data is None else canonical.decode(data)
+            mark = _confirmed(store, begun, places, values)
+            if mark is not None:
+                return mark
+    return None
 
 
 def _confirmed(

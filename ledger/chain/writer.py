@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from ledger.trust.kept import KeptHead
 
 _CACHE_EVERY: Final = 1024 * 1024  # bytes of log after which the head cache is renewed
+_SPARE: Final = 8 * 1024 * 1024  # and the spare one, for when the cache is lost or damaged
 _HEADER_END: Final = segment.HEADER.size
 
 
@@ -95,6 +96,7 @@ class Writer:
         self._began = 0
         self._beginning = follower.mark
         self._cached_at = Position(-1, 0)
+        self._spared_at = Position(0, 0)
         self._false_seals: Sequence[int] = ()
         self.anchors = Anchors()
 
@@ -275,8 +277,12 @@ class Writer:
         if mark.checkpoint is None or not self._store.writable or self._store.volatile:
             return
         if mark.stop.segment != old.segment or mark.stop.offset - old.offset >= least:
-            self._store.cache(dump_mark(mark, self._places))
-            self._cached_at = mark.stop
+            data = dump_mark(mark, self._places)
+            self._store.cache(data)
+            self._cached_at, spared = mark.stop, self._spared_at
+            if mark.stop.segment != spared.segment or mark.stop.offset - spared.offset >= _SPARE:
+                self._store.cache(data, spare=True)
+                self._spared_at = mark.stop
 
     def flush(self) -> None:
         """Make durable what this instance wrote without sync."""

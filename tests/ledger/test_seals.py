@@ -49,6 +49,12 @@ def fill(ledger: TokenSignatureLedger, groups: int) -> None:
         ledger.append(*[Entry("a", {"n": number, "i": i, "t": "x" * 60}) for i in range(4)])
 
 
+def forget(directory: Path) -> None:
+    """Lose both head caches."""
+    for path in directory.glob("head*"):
+        path.unlink()
+
+
 def last_segment(directory: Path) -> int:
     return len(list((directory / "segments").iterdir())) - 1
 
@@ -87,7 +93,7 @@ def test_a_seal_tells_the_state_that_the_log_had(long: Path) -> None:
 def test_opening_without_cache_reads_the_last_segment_only(
     long: Path, reopen: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (long / "head").unlink()
+    forget(long)
     read: set[int] = set()
     plain = FileStore.read
 
@@ -114,7 +120,7 @@ def test_a_missing_seal_is_written_at_the_next_open(
     kept = {number: seal_path(long, number).read_bytes() for number in gone}
     for number in gone:
         seal_path(long, number).unlink()
-    (long / "head").unlink()
+    forget(long)
     with reopen() as ledger:
         assert ledger.head.size == 121
     for number, data in kept.items():
@@ -139,7 +145,7 @@ def test_a_false_seal_is_not_believed_and_is_replaced(
     else:
         lines[place] = f"{field} 3"
     path.write_bytes(signer.sign("\n".join(lines)).encode())
-    (long / "head").unlink()
+    forget(long)
     with TokenSignatureLedger.read_only(long) as reader:
         assert reader.head.size == 121
     with reopen() as ledger:
@@ -170,7 +176,7 @@ def test_a_seal_of_a_segment_that_still_grows_means_nothing(
     """As a crash between seal and next segment leaves it."""
     last = last_segment(long)
     seal_path(long, last).write_bytes(seal_path(long, last - 1).read_bytes())
-    (long / "head").unlink()
+    forget(long)
     with reopen() as ledger:
         fill(ledger, 10)
     assert last_segment(long) > last
@@ -180,7 +186,7 @@ def test_a_seal_of_a_segment_that_still_grows_means_nothing(
 
 def test_a_reader_writes_no_seal(long: Path) -> None:
     seal_path(long, 1).unlink()
-    (long / "head").unlink()
+    forget(long)
     with TokenSignatureLedger.read_only(long) as ledger:
         assert ledger.head.size == 121
     assert not seal_path(long, 1).exists()
@@ -229,3 +235,33 @@ def test_a_segment_that_ends_early_has_no_digest() -> None:
 def test_the_seal_is_no_checkpoint(long: Path, signer: Signer) -> None:
     with pytest.raises(NoteError, match="expected"):
         checkpoint.verified(seal_path(long, 0).read_bytes(), PublicKey.parse(str(signer.public)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", ["missing", "damaged"])
+def test_without_head_cache_the_spare_one_bounds_what_is_followed(
+    tmp_path: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    log, least = tmp_path / "log", 8 * 1024 * 1024
+    body = {"t": "x" * 60_000}
+    with TokenSignatureLedger.open(log, signer, clock=lambda: 0, node="n1") as ledger:
+        for _ in range(150):
+            ledger.append(Entry("a", body), Entry("a", body))
+    assert (log / "segments" / f"{0:012d}.seg").stat().st_size > 2 * least
+    if lost == "missing":
+        (log / "head").unlink()
+    else:
+        (log / "head").write_bytes(b"\0" * 900)
+    read: list[int] = []
+    plain = FileStore.read
+
+    def watched(self: FileStore, at: Position, count: int) -> bytes:
+        data = plain(self, at, count)
+        read.append(len(data))
+        return data
+
+    monkeypatch.setattr(FileStore, "read", watched)
+    with TokenSignatureLedger.open(log, signer, clock=lambda: 0, node="n1") as ledger:
+        assert ledger.head.size == 301
+        assert least // 8 < sum(read) < least + 2 * 1024 * 1024
+    assert verify(log, signer.public).status == "ok"
