@@ -23,6 +23,7 @@ from ledger.chain.durability import Durability, group
 from ledger.chain.follower import Follower
 from ledger.chain.following import refuse_rollback
 from ledger.chain.group import hybrid
+from ledger.chain.identity import begun_keys, require_finished, require_name, require_vouched
 from ledger.chain.places import Places
 from ledger.chain.pruning import Proofs, Pruning
 from ledger.chain.reading import Reading
@@ -34,18 +35,16 @@ from ledger.errors import (
     DurabilityError,
     EntryError,
     LedgerError,
-    LedgerMissing,
     NoteError,
     PrunedError,
     ReadOnlyError,
-    WrongKey,
 )
 from ledger.form.canonical import Digest
 from ledger.form.record import Author, Entry, Head, Record, fields, unsealed
 from ledger.storage import segment
 from ledger.storage.file_store import FileStore
 from ledger.storage.objects import ObjectStore
-from ledger.storage.store import Position, Store
+from ledger.storage.store import Store
 from ledger.trust import checkpoint
 from ledger.trust.checkpoint import Checkpoint
 from ledger.trust.endorsement import KeyHistory, Pin
@@ -260,7 +259,7 @@ class TokenSignatureLedger:
                 with self._store.shared():
                     end = self._store.end()
                 self._writer.catch_up(end)
-                self._require_vouched()
+                require_vouched(self._keyring, self._follower)
             return self.head
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Record]:
@@ -441,13 +440,9 @@ class TokenSignatureLedger:
             self._writer.begin(end)
         else:
             self._writer.catch_up(end)
-        self._require_vouched()
+        require_vouched(self._keyring, self._follower)
         refuse_rollback(published, self._follower)
-        if self._signed and self._follower.size == 0:
-            raise LedgerMissing(
-                "expected a ledger with a signed head, found one that was never finished; open it "
-                "for appending with its key"
-            )
+        require_finished(self._follower)
 
     def _kept(self, seq: int) -> Kept | None:
         """What a pruning left of record ``seq``: of record 0, and of those about keys."""
@@ -475,47 +470,25 @@ class TokenSignatureLedger:
         if self._remains is None:
             return False
         mark = self._remains.mark(self._store)
-        self._require_name(self._remains.keys)
+        require_name(self._keyring, self._remains.keys)
         self._follower.begin(mark)
         self._store.begin_at(mark.start.segment)
         self._places.begin_at(mark.size, mark.start)
         return True
 
     def _check_identity(self) -> None:
-        """Record 0 names origin and key; the follower's own rules judge it, on a spare follower."""
+        """Take origin and keys from what a pruning left, or from record 0."""
         if self._store.end().segment < 0 or self._begin_pruned():
             return
-        end = self._store.length(0)
-        header = segment.HEADER.size
-        segment.check_header(self._store.read(Position(0, 0), header), 0)
-        first = next(segment.frames(self._store, Position(0, header), end), None)
-        if not isinstance(first, segment.Frame):
-            return
-        spare = Follower(None)
-        spare.follow(first, 0)
-        assert spare.keys is not None
-        self._require_name(spare.keys)
-        self._follower.expect(spare.keys)
-
-    def _require_name(self, found: KeyHistory) -> None:
-        if self._keyring is not None and self._keyring.public.name != found.epochs.origin:
-            raise WrongKey(
-                f"expected the ledger of key {self._keyring.public}, found the ledger of "
-                f"{found.epochs.current.key}; use the key that created it"
-            )
+        found = begun_keys(self._store)
+        if found is not None:
+            require_name(self._keyring, found)
+            self._follower.expect(found)
 
     def _reading(self) -> Reading:
         mark = self._follower.mark
         epochs = mark.keys.epochs if mark.keys is not None and self._signed else None
         return Reading(self._store, epochs, self._follower.origin, mark.stop)
-
-    def _require_vouched(self) -> None:
-        if self._keyring is not None:
-            return  # whoever has the present key needs no other
-        try:
-            self._follower.vouched()
-        except DamagedError as problem:
-            raise WrongKey(problem.reason) from problem
 
     def _require_open(self) -> None:
         if self._closed:

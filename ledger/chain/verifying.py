@@ -21,6 +21,7 @@ from pathlib import Path
 
 from ledger.chain.auditing import Audit, Outcome, Stretch, Terms
 from ledger.chain.follower import Follower, Mark
+from ledger.chain.identity import begun_keys
 from ledger.chain.remains import Remains, load
 from ledger.chain.sealing import histories, mark_from_seal
 from ledger.errors import (
@@ -30,9 +31,8 @@ from ledger.errors import (
     LedgerMissing,
     UnreadableError,
 )
-from ledger.storage import segment
 from ledger.storage.file_store import FileStore
-from ledger.storage.store import Position, Store
+from ledger.storage.store import Store
 from ledger.trust.checkpoint import carries
 from ledger.trust.endorsement import KeyHistory, Pin
 
@@ -252,15 +252,10 @@ def _cut(store: Store, lengths: list[int], jobs: int, begin: Mark | None) -> lis
 
 def _named_key(store: Store) -> KeyHistory | None:
     """The key that record 0 names; whether it holds is for whoever follows record 0."""
-    at = Position(0, segment.HEADER.size)
-    spare = Follower(None)
     try:
-        first = next(segment.frames(store, at, store.length(0)), None)
-        if isinstance(first, segment.Frame):
-            spare.follow(first, 0)
+        return begun_keys(store)
     except LedgerError:
         return None
-    return spare.keys
 
 
 def _joined(outcome: Outcome, following: Stretch | None) -> bool:
