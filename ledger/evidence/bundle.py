@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from ledger.errors import BundleError, DamagedError, LedgerError
 from ledger.evidence import lineage
-from ledger.evidence.archive import Archive, ArchiveWriter, open_archive
+from ledger.evidence.archive import MAX_ENTRIES, Archive, ArchiveWriter, open_archive
 from ledger.evidence.bundle_objects import PREFIX, BundleObjects, entry
 from ledger.evidence.lineage import Lineage
 from ledger.evidence.placing import placed
@@ -43,6 +43,7 @@ SCHEMA: Final = "os2.evidence/2"
 SCHEMA_1: Final = "os2.evidence/1"
 NO_DIGEST: Final = Digest(bytes(HASH_BYTES))
 MAX_MANIFEST_BYTES: Final = 256 * 1024 * 1024
+MAX_CONTENTS: Final = MAX_ENTRIES - 20_000  # what is left is for rotated keys
 _SMALL: Final = 64 * 1024
 _FIELDS: Final = {
     SCHEMA: {"schema", "keys", "metadata", "records"},
@@ -82,7 +83,9 @@ def write_bundle(
     """Write records ``seqs`` with proofs and ``objects`` to ``path``, whole or not at all."""
     signed, keys = ledger.checkpoint, Lineage(ledger)
     assert signed is not None
-    chosen = sorted(set(seqs))
+    chosen, names = sorted(set(seqs)), sorted(set(objects))
+    if len(chosen) + len(names) > MAX_CONTENTS:
+        raise _too_much(f"{MAX_CONTENTS} records and objects", len(chosen) + len(names))
     proofs = ledger.prove_all(chosen)
     rows = [{"seq": seq, "proof": [part.hex() for part in proofs[seq].hashes]} for seq in chosen]
     manifest = _manifest(
@@ -93,6 +96,8 @@ def write_bundle(
             "records": rows,
         }
     )
+    if len(manifest) > MAX_MANIFEST_BYTES:
+        raise _too_much(f"proofs of {MAX_MANIFEST_BYTES} bytes", len(manifest))
     with placed(path) as file:
         writer = ArchiveWriter(file)
         writer.add("manifest.json", manifest)
@@ -100,7 +105,7 @@ def write_bundle(
         keys.write(writer)
         for record in records_of(ledger, chosen):
             writer.add(_record_entry(record.seq), record.body)
-        for name in sorted(set(objects)):
+        for name in names:
             with ledger.objects.open(name) as source:
                 writer.add_stream(entry(name), source.read)
         writer.finish()
@@ -171,6 +176,10 @@ def _verified(archive: Archive, pin: Pin | None) -> Bundle:
         objects.check(name)
     signer = epochs.current.key
     return Bundle(records, objects, signed, signer, pin is not None, metadata, schema, epochs)
+
+
+def _too_much(limit: str, found: int) -> BundleError:
+    return BundleError(f"expected at most {limit} in a bundle, found {found}; choose fewer records")
 
 
 def _manifest(value: dict[str, object]) -> bytes:

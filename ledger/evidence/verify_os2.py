@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-import os
 import re
 import struct
 import sys
@@ -278,7 +277,7 @@ class Zip:
         """Walk the headers, then compare the directory with what it must be."""
         self.file = file
         self.entries: dict[str, tuple[int, int, int, int]] = {}
-        end, at = os.fstat(file.fileno()).st_size, 0
+        end, at = file.seek(0, 2), 0
         while self.bytes_at(at, 4) == b"PK\x03\x04":
             name, entry = self.entry_at(at)
             need(name not in self.entries, f"entry {name} is there twice")
@@ -292,7 +291,8 @@ class Zip:
 
     def bytes_at(self, offset: int, length: int) -> bytes:
         """Bytes of the file."""
-        return os.pread(self.file.fileno(), length, offset)
+        self.file.seek(offset)
+        return self.file.read(length)
 
     def entry_at(self, at: int) -> tuple[str, tuple[int, int, int, int]]:
         """The entry whose header begins at ``at``; objects state their size in a zip64 field."""
@@ -476,7 +476,7 @@ def shown(report: dict[str, Any]) -> str:
         lines["records"] = f"{len(report['records'])} of {report['size']}, each under the root"
         lines["trusted"] = "by the key you gave" if report["trusted"] else "no: pass --pubkey"
     text = "".join(f"{name:9} {value}\n" for name, value in lines.items())
-    return "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text)
+    return "".join(c if " " <= c <= "~" or c == "\n" else f"\\u{ord(c):04x}" for c in text)
 
 
 def main(arguments: list[str] | None = None) -> int:

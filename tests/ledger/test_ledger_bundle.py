@@ -447,6 +447,8 @@ def test_a_bundle_that_cannot_be_written(small: Path, tmp_path: Path) -> None:
     with TokenSignatureLedger.read_only(small) as ledger:
         with pytest.raises(LedgerError):
             write_bundle(tmp_path / "none" / "x.os2z", ledger, [1])
+        with pytest.raises(BundleError, match="choose fewer"):
+            write_bundle(tmp_path / "x.os2z", ledger, range(180_001))
         with pytest.raises(BundleError, match="JSON"):
             write_bundle(tmp_path / "x.os2z", ledger, [1], metadata={"x": b"bytes"})
         with pytest.raises(ObjectMissing):
