@@ -6,12 +6,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import log, machine, running, workspace
+from bench import audit, log, machine, proofs, query, running, workspace
 from bench.measure import Row, Unmeasured
 
 SUBJECTS: dict[str, Callable[..., list[Row]]] = {
     "workspace": workspace.rows,
     "log": log.rows,
+    "audit": audit.rows,
+    "proofs": proofs.rows,
+    "query": query.rows,
     "running": running.rows,
 }
 SCHEMA = "os2.bench/1"

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from ledger.chain.anchors import Anchors
 from ledger.chain.places import SPACING, Places, read_checkpoint
-from ledger.errors import CanonicalError, DamagedError, NoteError
+from ledger.errors import CanonicalError, DamagedError, LedgerError, NoteError
 from ledger.form.canonical import Digest
 from ledger.form.record import Record, genesis, link, unsealed
 from ledger.storage import segment
@@ -131,7 +131,7 @@ class Reading:
                 signed, stop = read_checkpoint(self.store, at, self.epochs)
                 if signed.size == size:
                     return _Start(size, signed.chain, Position(at.segment, stop))
-            except (ValueError, NoteError):
+            except (LedgerError, ValueError, ArithmeticError):
                 pass  # a false place in a cache: the scan below meets whatever is wrong there
             places.clear()
         return _Start(0, genesis(self.origin), Position(0, segment.HEADER.size))

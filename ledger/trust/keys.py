@@ -237,7 +237,7 @@ def write_key(path: Path, signer: Signer) -> bool:
 
 def write_secret(path: Path, data: bytes) -> bool:
     """Create ``path`` with mode 0600, whole and durable; False when it is there already."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_folder(path.parent)
     spare = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
     descriptor = os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -251,12 +251,24 @@ def write_secret(path: Path, data: bytes) -> bool:
             return False  # another process was first; its key is the key
     finally:
         spare.unlink()
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    _sync_folder(path.parent)
     return True
+
+
+def _make_folder(folder: Path) -> None:
+    """Make ``folder`` and what is missing above it, so that a power loss takes none of the names."""
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in made:
+        _sync_folder(each.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _split(text: str) -> tuple[str, bytes, bytes]:

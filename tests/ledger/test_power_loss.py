@@ -138,7 +138,6 @@ def test_folders_above_a_new_ledger(tmp_path: Path) -> None:
     check(after / "a" / "b" / "log", told, "the end")
 
 
-@pytest.mark.xfail(reason="The name of a new folder of keys is not synced")
 def test_a_key_that_was_used_is_there_afterwards(tmp_path: Path) -> None:
     """A ledger whose key is gone could never be continued."""
     number = 0
