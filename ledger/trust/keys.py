@@ -256,7 +256,7 @@ def write_secret(path: Path, data: bytes) -> bool:
 
 
 def _make_folder(folder: Path) -> None:
-    """Make ``folder`` and what is missing above it, so that a power loss takes none of the names."""
+    """Make ``folder`` and what is missing above it; a power loss takes none of the names."""
     made = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for each in made:
