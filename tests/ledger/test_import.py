@@ -365,3 +365,10 @@ def test_misuse_of_the_command(small: Path, foreign: Path, key_file: Path, tmp_p
     with pytest.raises(SystemExit, match="2"):
         main(["import", str(foreign)])
     assert not (tmp_path / "made").exists()
+
+
+def test_an_export_of_format_1_is_read_and_written_again(tmp_path: Path) -> None:
+    golden = (GOLDEN.parent / "ledger-v1.jsonl").read_bytes()
+    assert lines_of(GOLDEN) == golden
+    rebuild(io.BytesIO(golden), tmp_path / "made")
+    assert files_of(tmp_path / "made") == files_of(GOLDEN)

@@ -34,7 +34,8 @@ from ledger.evidence import archive, verify_os2
 from ledger.evidence.archive import ArchiveWriter, open_archive
 from ledger.trust.endorsement import endorse
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "session-v1.os2z"
+HERE = Path(__file__).parent
+GOLDEN = HERE.parent / "golden" / "session-v1.os2z"
 PAYLOAD = b"the payload of record 3"
 
 
@@ -454,3 +455,21 @@ def test_a_bundle_that_cannot_be_written(small: Path, tmp_path: Path) -> None:
         with pytest.raises(ObjectMissing):
             write_bundle(tmp_path / "x.os2z", ledger, [1], [Digest(bytes(32))])
     assert not list(tmp_path.glob("*x.os2z*"))
+
+
+@pytest.mark.parametrize("name", ["evidence-v2.os2z", "evidence-v2-keys.os2z"])
+def test_bundles_of_format_2_are_read(name: str) -> None:
+    with read_bundle(HERE / "golden" / name) as found:
+        assert found.schema == "os2.evidence/2"
+        key = found.epochs.rows[0].key
+        assert len(found.epochs) == (3 if "keys" in name else 1)
+        assert [record.seq for record in found.records][:2] == [0, 1]
+    read_bundle(HERE / "golden" / name, key).objects.close()
+    mine = verify_os2.Key.parse(str(key))
+    assert verify_os2.verdict(str(HERE / "golden" / name), mine)[0] == 0
+
+
+def test_writing_the_same_evidence_again_gives_the_same_bytes(tmp_path: Path) -> None:
+    with TokenSignatureLedger.read_only(HERE / "golden" / "v1") as ledger:
+        write_bundle(tmp_path / "x", ledger, [0, 1, 3], [digest(PAYLOAD)], {"case": "7"})
+    assert (tmp_path / "x").read_bytes() == (HERE / "golden" / "evidence-v2.os2z").read_bytes()
