@@ -119,6 +119,7 @@ from ledger.trust.merkle import leaf_hash as leaf_hash
 from ledger.trust.merkle import verify_inclusion as verify_inclusion
 
 if TYPE_CHECKING:
+    from ledger.chain.pruning import Pruning as Pruning
     from ledger.chain.publication import publish as publish
     from ledger.chain.publication import renew_tiles as renew_tiles
     from ledger.chain.tampering import drop_tail as drop_tail
@@ -166,6 +167,7 @@ if TYPE_CHECKING:
     from ledger.witness.witnesses import Witnesses as Witnesses
 
 _LATE = {
+    "Pruning": "ledger.chain.pruning",
     "ConsistencyProof": "ledger.trust.tlog_proof",
     "Equivocation": "ledger.trust.equivocation",
     "Finding": "ledger.trust.equivocation",

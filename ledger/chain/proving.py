@@ -90,8 +90,9 @@ class Proving:
             return
         if first < self._places.least:
             raise PrunedError(
-                f"expected the tiles of the records before {self._places.least}, found some "
-                "missing; these records were pruned, so restore the folder tile from a copy"
+                f"expected tiles for record {first}, found them missing, and the records before "
+                f"{self._places.least} pruned, so that they cannot be made again; restore the "
+                "folder tile from a copy, and publish without entries"
             )
         found = self._places.before(first)
         seq, at = found if found is not None else (0, Position(0, segment.HEADER.size))
