@@ -33,7 +33,15 @@ from ledger.errors import (
     KeyProblem,
     WrongKey,
 )
-from ledger.trust.keys import SEED_BYTES, PublicKey, Signer, load_key, load_or_create_key, write_key
+from ledger.trust.keys import (
+    SEED_BYTES,
+    PublicKey,
+    Signer,
+    load_key,
+    load_or_create_key,
+    sync_folder,
+    write_key,
+)
 
 _NEXT: Final = ".next"
 _OLD: Final = ".old"
@@ -189,15 +197,6 @@ def refuse_inside(path: Path, directory: Path) -> None:
             f"expected a secret key outside {folder}, found {place}; whoever copies the folder "
             "would copy the power to sign: keep it elsewhere"
         )
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names in ``folder`` durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _failed(what: str, path: Path, problem: OSError) -> KeyProblem | DurabilityError:
