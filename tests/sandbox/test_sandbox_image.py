@@ -74,14 +74,15 @@ def test_command_line_names_no_other_path_of_the_host() -> None:
         bwrap="/usr/bin/bwrap",
         image=Path("/cache/root"),
         interpreter="/py/bin/python3.11",
-        workspace_bytes=1,
-        scratch_bytes=2,
+        space_bytes=1,
+        filter_fd=9,
     )
     binds = [words[n + 1 : n + 3] for n, word in enumerate(words) if "bind" in word]
     assert binds == [("/cache/root", "/")]
     for needed in ("--unshare-net", "--disable-userns", "--die-with-parent", "--new-session"):
         assert needed in words
     assert words[words.index("--cap-drop") + 1] == "ALL"
+    assert words[words.index("--seccomp") + 1] == "9"
     assert "-I" not in words
 
 

@@ -45,9 +45,13 @@ BOOT = "import sys; sys.path.insert(0, '/os2'); from os2guest import boot; sys.e
 
 
 def arguments(
-    *, bwrap: str, image: Path, interpreter: str, workspace_bytes: int, scratch_bytes: int
+    *, bwrap: str, image: Path, interpreter: str, space_bytes: int, filter_fd: int | None
 ) -> tuple[str, ...]:
-    """The whole command line that runs the guest's boot in ``image`` (a path of the host)."""
+    """The whole command line that runs the guest's boot in ``image`` (a path of the host).
+
+    ``space_bytes`` is the size of ``/w``, and that of ``/tmp``. ``filter_fd`` reads the compiled
+    filter of system calls; None is for a machine that has none, whose runs lack that layer.
+    """
     words = [bwrap]
     words += [f"--unshare-{name}" for name in ("user", "pid", "net", "ipc", "uts", "cgroup")]
     words += ["--disable-userns", "--assert-userns-disabled"]
@@ -58,8 +62,11 @@ def arguments(
     words += ["--hostname", HOSTNAME, "--uid", str(GUEST_ID), "--gid", str(GUEST_ID)]
     words += ["--ro-bind", str(image), "/", "--proc", "/proc", "--dev", "/dev"]
     words += ["--remount-ro", "/dev"]
-    words += ["--size", str(scratch_bytes), "--tmpfs", "/tmp"]  # noqa: S108 - inside the sandbox
-    words += ["--size", str(workspace_bytes), "--tmpfs", WORKSPACE, "--chdir", WORKSPACE]
+    words += ["--size", str(space_bytes), "--tmpfs", "/tmp"]  # noqa: S108 - inside the sandbox
+    words += ["--size", str(space_bytes), "--tmpfs", WORKSPACE, "--chdir", WORKSPACE]
+    words += ["--remount-ro", "/proc"]
+    if filter_fd is not None:
+        words += ["--seccomp", str(filter_fd)]
     words += ["--", interpreter, *FLAGS, "-c", BOOT]
     return tuple(words)
 

@@ -1,10 +1,15 @@
 """Which layers of isolation a started guest really has, as the kernel tells it beforehand.
 
-Read from outside, out of ``/proc`` of the guest's own process: what the guest says of itself is not
-believed. The kernel's limits are set by the boot, with hard ones that cannot be raised again.
+Read from outside, out of ``/proc`` of the guest's own process, before any guest code runs: what a
+guest says of itself is not believed. The kernel's limits are set by the boot, with hard ones that
+cannot be raised again. Two things the kernel tells nobody outside: ``personality``, of which the
+boot passes the kernel's own words on, and Landlock, which the boot takes on and proves by an
+attempt that must fail. The boot is ours and lies in the image; no guest code has run by then.
 """
 
 import resource
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from os2shell.executors.sandbox.errors import SandboxUnavailable
@@ -29,7 +34,11 @@ REQUIRED = (
 )
 """What is asked of every sandbox; a manifest may require more, never less."""
 
+_LANDLOCK_LAYERS = (("landlock", 1), ("landlock-network", 4), ("landlock-scopes", 6))
+"""Each with the first ABI version that gives it: files; TCP; abstract sockets and signals."""
+
 _ADDR_NO_RANDOMIZE = 0x0040000
+_FILTERED = "2"
 _SECOND_NS = 1_000_000_000
 _OPEN_FILES = 1024
 _OWN_PROCESSES = 2
@@ -50,12 +59,21 @@ _SPARE_PROCESSES = 8
 """Above the limit, so that the supervisor sees a guest that exceeds it; the kernel stops more."""
 
 
-def verified(pid: int, limits: Limits, personality: int) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the boot tells before it knows its job: personality(2), and Landlock's ABI or 0."""
+
+    personality: int
+    landlock: int
+
+
+def verified(pid: int, limits: Limits, told: Told) -> tuple[str, ...]:
     """The names of the layers that hold for ``pid``; raises when a required one does not."""
     try:
         found = [name for name, link in _NAMESPACES.items() if _separate(pid, link)]
         found += _credentials(pid)
-        if personality & _ADDR_NO_RANDOMIZE:
+        found += [name for name, version in _LANDLOCK_LAYERS if told.landlock >= version]
+        if told.personality & _ADDR_NO_RANDOMIZE:
             found.append("aslr-off")
         if _limited(pid, limits):
             found.append("rlimits")
@@ -84,8 +102,7 @@ def _separate(pid: int, link: str) -> bool:
 
 
 def _credentials(pid: int) -> list[str]:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    status = _status(str(pid))
     found = []
     if status["NoNewPrivs"] == "1":
         found.append("no-new-privileges")
@@ -94,9 +111,27 @@ def _credentials(pid: int) -> list[str]:
         found.append("capabilities-dropped")
     if "0" not in status["Uid"].split() and "0" not in status["Gid"].split():
         found.append("not-root")
-    if int(status.get("Seccomp", "0")):
+    if _filters(status) == _own_filters() + 1:
         found.append("seccomp")
     return found
+
+
+def _status(pid: str) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+def _filters(status: dict[str, str]) -> int:
+    """How many filters of system calls hold; before Linux 5.9 told as none or one."""
+    if status.get("Seccomp") != _FILTERED:
+        return 0
+    return int(status.get("Seccomp_filters", "1"))
+
+
+@cache
+def _own_filters() -> int:
+    """Those that this process was started with, as in a container; every guest has them too."""
+    return _filters(_status("self"))
 
 
 def wanted_limits(limits: Limits) -> tuple[tuple[int, int, int], ...]:

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from os2shell.executors.sandbox import layers as isolation
-from os2shell.executors.sandbox import wire
+from os2shell.executors.sandbox import seccomp, wire
 from os2shell.executors.sandbox.bubblewrap import (
     NO_BUBBLEWRAP,
     NO_NAMESPACES,
@@ -120,8 +120,8 @@ class Starting:
         """Wait for the boot and verify its isolation; once. Raises ``SandboxUnavailable``."""
         process = self._process
         try:
-            personality = _hello(process)
-            layers = isolation.verified(process.guest_pid, self.limits, personality)
+            told = _hello(process)
+            layers = isolation.verified(process.guest_pid, self.limits, told)
         except BaseException:
             process.close()
             raise
@@ -133,13 +133,14 @@ class Starting:
 
 
 def _spawn(image: Image, limits: Limits) -> GuestProcess:
-    """Start bubblewrap with the control socket as its stdin, and no other descriptor of ours."""
+    """Start bubblewrap with the control socket as its stdin; it gets no other but the filter."""
+    filter_fd = _filter()
     words = arguments(
         bwrap=find_bubblewrap(),
         image=image.root,
         interpreter=image.executable,
-        workspace_bytes=limits.workspace_bytes,
-        scratch_bytes=limits.workspace_bytes,
+        space_bytes=limits.workspace_bytes,
+        filter_fd=filter_fd,
     )
     identity = outer_identity()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -148,6 +149,7 @@ def _spawn(image: Image, limits: Limits) -> GuestProcess:
         with theirs, fixed_addresses():
             child = subprocess.Popen(
                 words,
+                pass_fds=() if filter_fd is None else (filter_fd,),
                 stdin=theirs.fileno(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -171,13 +173,24 @@ def _spawn(image: Image, limits: Limits) -> GuestProcess:
     except BaseException:
         ours.close()
         raise
+    finally:
+        if filter_fd is not None:
+            os.close(filter_fd)
     with suppress(OSError):  # a child that died already is reported by what it said
         ours.sendall(wire.pack(b"limits", isolation.limits_message(limits)))
     return GuestProcess(child, ours)
 
 
-def _hello(process: GuestProcess) -> int:
-    """Wait for the boot's first message; keep its process and ``/w``; return its personality."""
+def _filter() -> int | None:
+    """What bubblewrap reads the filter from; None without libseccomp: that layer is missing."""
+    try:
+        return seccomp.readable()
+    except SandboxUnavailable:
+        return None
+
+
+def _hello(process: GuestProcess) -> isolation.Told:
+    """Wait for the boot's first message; keep its process and ``/w``; return what it tells."""
     poll = select.poll()
     poll.register(process.control, select.POLLIN)
     end = time.monotonic() + HELLO_SECONDS
@@ -201,8 +214,8 @@ def _hello(process: GuestProcess) -> int:
             process.adopt_workspace(int.from_bytes(content[:4], "little"))
     messages = list(wire.Incoming().feed(data))
     match messages:
-        case [(b"hello", personality)] if process.complete:
-            return int(personality, 16)
+        case [(b"hello", personality, landlock)] if process.complete:
+            return isolation.Told(int(personality, 16), int(landlock))
     raise ProtocolBroken("the boot's first message is not its hello", expected="an undamaged image")
 
 

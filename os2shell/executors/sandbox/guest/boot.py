@@ -8,7 +8,7 @@ import _socket
 import os
 import sys
 
-from . import clock, entropy, entry, hooks, host, stdin
+from . import clock, entropy, entry, hooks, host, landlock, stdin
 from .channel import Channel
 
 _UNIX, _STREAM = 1, 1
@@ -21,7 +21,7 @@ def main() -> int:
     channel = Channel(_take_control())
     _plain_signals()
     _limit(channel.receive()[1])
-    _hello(channel)
+    _hello(channel, landlock.restrict())
     job = channel.receive()
     tier, kind, target, arguments, count, seed, start, imports = job[1:]
     words = arguments.split(b"\0") if int(count) else []
@@ -71,13 +71,13 @@ def _limit(numbers: bytes) -> None:
         resource.setrlimit(kind, (soft, hard))
 
 
-def _hello(channel: Channel) -> None:
-    """Send /w, and the kernel's word that addresses are fixed."""
+def _hello(channel: Channel, landlock_version: int) -> None:
+    """Send /w, the kernel's word that addresses are fixed, and the Landlock that was proved."""
     workspace = os.open("/w", os.O_RDONLY | os.O_DIRECTORY)
     file = os.open("/proc/self/personality", os.O_RDONLY)
     personality = os.read(file, 8)
     os.close(file)
-    fields = [b"hello", personality]
+    fields = [b"hello", personality, b"%d" % landlock_version]
     body = b"".join([len(field).to_bytes(4, "big") + field for field in fields])
     rights = [(_SOL_SOCKET, _SCM_RIGHTS, workspace.to_bytes(4, sys.byteorder))]
     channel._sock.sendmsg([len(body).to_bytes(4, "big") + body], rights)
