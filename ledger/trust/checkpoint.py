@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ledger.errors import CheckpointError
+from ledger.errors import CheckpointError, NoteError
 from ledger.form.canonical import Digest
 from ledger.form.record import Head
 from ledger.trust.epochs import Epochs
@@ -79,7 +79,12 @@ def sign(
 
 def carries(published: bytes, note: bytes) -> bool:
     """Whether ``published`` is ``note``, perhaps with the lines of cosigners below."""
-    return published.startswith(note)
+    if published == note:
+        return True
+    try:
+        return published.startswith(note) and parse(published).text == parse(note).text
+    except NoteError:
+        return False
 
 
 def read(data: bytes) -> Checkpoint:

@@ -15,9 +15,8 @@ import re
 import signal
 import socket
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from types import FrameType
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from ledger.errors import HeadConflict, LedgerError, RefusedHead, WitnessError
@@ -28,6 +27,7 @@ THREADS: Final = 8
 CONNECTIONS: Final = 200
 SILENCE_SECONDS: Final = 20
 _CLEANUP_SECONDS: Final = 5
+_ROUND_SECONDS: Final = 1
 _LAST_PORT: Final = 65535
 _PHRASES: Final = {
     200: "200 OK",
@@ -130,8 +130,8 @@ def serve(
     """
     try:
         # An extra that only witnesses need.
-        from waitress.server import create_server  # noqa: PLC0415
-        from waitress.wasyncore import close_all  # noqa: PLC0415
+        from waitress.server import MultiSocketServer, create_server  # noqa: PLC0415
+        from waitress.wasyncore import close_all, loop  # noqa: PLC0415
     except ImportError as problem:
         raise WitnessError(
             "expected the library 'waitress', found none; install the extra 'witness'"
@@ -151,22 +151,25 @@ def serve(
         ident=None,
         clear_untrusted_proxy_headers=True,
     )
-    before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGINT)}
+    assert not isinstance(server, MultiSocketServer)  # which is made for several sockets
+    ending: list[int] = []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        # Between two rounds of the loop: an exception here could strike while a connection is
+        # taken, and leave a socket that nobody closes.
+        ending.append(number)
+        server.pull_trigger()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        with suppress(SystemExit):
-            announce()
-            server.run()
+        announce()
+        while not ending:
+            loop(timeout=_ROUND_SECONDS, use_poll=True, map=channels, count=1)
+        server.task_dispatcher.shutdown()
     finally:
         close_all(channels, ignore_all=True)
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _end(_number: int, _frame: FrameType | None) -> NoReturn:
-    """End the loop of the server; a second signal must not disturb its closing."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise SystemExit
 
 
 def _body(environ: WSGIEnvironment) -> bytes:
