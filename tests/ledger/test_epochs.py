@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import DamagedError, EpochError, Epochs, NoteError, Signer
@@ -73,6 +73,7 @@ def test_rules_of_a_rotation() -> None:
     assert epochs.current.number == 1, "a table never changes"
 
 
+@settings(database=None)
 @given(st.lists(st.integers(1, 1000), max_size=12))
 def test_text_and_digest_say_the_same(gaps: list[int]) -> None:
     firsts = [sum(gaps[: count + 1]) for count in range(len(gaps))]
@@ -86,6 +87,7 @@ def test_text_and_digest_say_the_same(gaps: list[int]) -> None:
         assert epochs.at(size) == naive
 
 
+@settings(database=None)
 @given(st.data())
 def test_every_other_text_is_refused_or_says_otherwise(data: st.DataObject) -> None:
     epochs = table(5, 17)
