@@ -110,6 +110,7 @@ from ledger.trust.epochs import Epoch as Epoch
 from ledger.trust.epochs import Epochs as Epochs
 from ledger.trust.keyring import KeyFile as KeyFile
 from ledger.trust.keyring import Keyring as Keyring
+from ledger.trust.keyring import refuse_inside as refuse_inside
 from ledger.trust.keys import PublicKey as PublicKey
 from ledger.trust.keys import Signer as Signer
 from ledger.trust.keys import load_key as load_key

@@ -11,7 +11,7 @@ put another past before it, in this user's eyes.
 import os
 from pathlib import Path
 
-from ledger import Epochs, KeyFile, Pin, load_or_create_key
+from ledger import Epochs, KeyFile, KeyMisplaced, Pin, load_or_create_key, refuse_inside
 from os2shell.model.errors import CannotStart
 
 ORIGIN_PREFIX = "os2shell"
@@ -21,18 +21,21 @@ ID_BYTES = 8
 class KeyRing:
     """Keys below one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, workspace: Path) -> None:
         """Nothing is made before it is needed."""
         self._folder = folder
+        self._workspace = workspace
 
     def create(self, node: str) -> KeyFile:
         """A new key for a new ledger on ``node``; its origin is drawn from the kernel's entropy."""
         safe = "".join(char for char in node if char.isalnum() or char in "-.") or "node"
+        self._require_outside()
         origin = f"{ORIGIN_PREFIX}/{safe}/{os.urandom(ID_BYTES).hex()}"
         return KeyFile.create(self._path(origin), origin)
 
     def signer(self, origin: str) -> KeyFile:
         """The key of the ledger ``origin``; raises ``CannotStart`` where this user has none."""
+        self._require_outside()
         path = self._path(origin)
         if not path.exists():
             raise CannotStart(
@@ -60,6 +63,17 @@ class KeyRing:
             file.flush()
             os.fsync(file.fileno())
         spare.rename(target)
+
+    def _require_outside(self) -> None:
+        """What runs in a workspace sees its files; a key among them would be anybody's."""
+        try:
+            refuse_inside(self._folder, self._workspace)
+        except KeyMisplaced:
+            raise CannotStart(
+                f"the keys in {self._folder} lie inside the workspace {self._workspace}",
+                expected="keys that no program in the workspace can read",
+                remedy="work in a folder below, or set XDG_DATA_HOME to a folder outside",
+            ) from None
 
     def _path(self, origin: str) -> Path:
         return self._folder / self.file_name(origin, "key")

@@ -64,7 +64,7 @@ class House:
         """Make nothing yet."""
         self.settings = settings
         self.manifest = manifest
-        self._keys = KeyRing(settings.keys)
+        self._keys = KeyRing(settings.keys, settings.workspace)
         self.folder = WorkspaceFolder(settings.workspace, settings.cache)
         self.images = ImageSource(settings.images, say)
         self._ledger: TokenSignatureLedger | None = None

@@ -99,3 +99,12 @@ def test_a_shell_that_was_open_meanwhile_goes_on(os2: Os2) -> None:
     assert not failures
     assert len(os2.json("ledger", "keys", "list", "--json")["epochs"]) == 3
     assert os2.json("ledger", "verify", "--json")["status"] == "ok"
+
+
+def test_no_ledger_begins_where_its_key_would_lie_in_the_workspace(os2: Os2) -> None:
+    os2.env["XDG_DATA_HOME"] = str(os2.workspace / "data")
+    told = os2.run("pyvm", "--eval", "1", code=None)
+    assert told.code != 0
+    assert "inside the workspace" in told.errors
+    assert "XDG_DATA_HOME" in told.errors
+    assert not list(os2.workspace.rglob("*.key"))
