@@ -9,7 +9,10 @@ from os2shell.subsystems.python_vm.options import RunOptions, parse_run
 from os2shell.subsystems.python_vm.run import MAY, NEEDS, run_python
 
 NAME = "python"
-USAGE = "python [--seed N] [--clock now|ISO] [--raw] (-c CODE | -m MODULE | SCRIPT) [ARGUMENTS…]"
+USAGE = (
+    "python [--seed N] [--clock now|ISO] [--token-budget N] [--raw] "
+    "(-c CODE | -m MODULE | SCRIPT) [ARGUMENTS…]"
+)
 
 
 def parse(words: Sequence[str]) -> RunOptions:

@@ -13,7 +13,10 @@ from os2shell.subsystems.python_vm.options import RunOptions, parse_run
 from os2shell.subsystems.python_vm.run import MAY, NEEDS, run_python
 
 NAME = "pyvm"
-USAGE = "pyvm [--seed N] [--clock now|ISO] [--raw] (--eval CODE | SCRIPT) [ARGUMENTS…]"
+USAGE = (
+    "pyvm [--seed N] [--clock now|ISO] [--token-budget N] [--raw] "
+    "(--eval CODE | SCRIPT) [ARGUMENTS…]"
+)
 
 
 def parse(words: Sequence[str]) -> RunOptions:

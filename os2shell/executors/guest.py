@@ -8,7 +8,7 @@ it took) is kept apart in the answer, under ``usage``.
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -24,7 +24,7 @@ from os2shell.model.content import INLINE_BYTES, keep
 from os2shell.model.effect import Determinism, Stream, Transcript
 from os2shell.model.errors import CannotStart
 from os2shell.model.guest import EntryKind, Limits, Tier
-from os2shell.model.plain import to_json
+from os2shell.model.plain import ADDED, to_json
 
 KEPT_IN_MEMORY_BYTES = 1 << 20
 
@@ -52,6 +52,7 @@ class RunGuest:
     imports: tuple[str, ...]
     layers: tuple[str, ...]
     raw: bool
+    token_budget: int | None = field(default=None, metadata=ADDED)
 
     def body(self) -> Json:
         """Everything that decides the result."""
@@ -169,7 +170,7 @@ class GuestRunner:
                     "layers": list(ended.layers),
                 },
                 "usage": {
-                    field.name: getattr(ended.usage, field.name) for field in fields(ended.usage)
+                    each.name: getattr(ended.usage, each.name) for each in fields(ended.usage)
                 },
             }
 
@@ -241,4 +242,5 @@ def _job(effect: RunGuest) -> Job:
         clock_start_ns=effect.clock_start_ns,
         limits=effect.limits,
         imports=effect.imports,
+        token_budget=effect.token_budget,
     )

@@ -23,6 +23,7 @@ from os2shell.kernel.state import State
 from os2shell.model.effect import World
 from os2shell.model.errors import Denied
 from os2shell.model.fold import Fold
+from os2shell.policy.budget import SPENT
 from os2shell.policy.checker import admit
 from os2shell.policy.grants import MANIFEST_LOADED, POLICY
 from os2shell.policy.manifest import Manifest
@@ -56,7 +57,7 @@ class Chronicle(Protocol):
 
 SESSION_RETRY_S = 0.002
 
-FOLDS: tuple[Fold[Any], ...] = (POLICY, INTENTS)
+FOLDS: tuple[Fold[Any], ...] = (POLICY, INTENTS, SPENT)
 """The folds that the kernel itself needs."""
 
 

@@ -69,6 +69,11 @@ class Invocation:
         self._display = display
         self._spool = spool
 
+    @property
+    def token(self) -> TokenId:
+        """The token whose grants count."""
+        return self._token
+
     def perform(self, effect: Effect) -> Json:
         """Check the power, perform, and remember question and answer."""
         self._check(effect)

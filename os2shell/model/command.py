@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
 from ledger import Json
-from os2shell.model.capability import Capability
+from os2shell.model.capability import Capability, TokenId
 from os2shell.model.effect import Effect
 from os2shell.model.fold import Event, Fold
 
@@ -37,6 +37,11 @@ class Outcome:
 
 class Context(Protocol):
     """All that a command may touch."""
+
+    @property
+    def token(self) -> TokenId:
+        """The token that acts."""
+        ...
 
     def perform(self, effect: Effect) -> Json:
         """Carry out ``effect``, or answer it from the trace; raises ``Denied``."""

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+BYTES_PER_TOKEN = 4
+"""A token of a budget pays one request, or this many bytes of output, the last ones begun."""
+
 
 class Tier(StrEnum):
     """How the guest is held; a tier the machine cannot give is refused, never replaced."""

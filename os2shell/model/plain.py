@@ -2,7 +2,8 @@
 
 The ledger keeps what a command understood, never the raw line; and dicts stop here. Fields are
 ``str``, ``int``, ``bool``, ``bytes``, ``None``, a ``StrEnum``, ``Json``, another such dataclass, or
-a tuple of one of these.
+a tuple of one of these. A field that a later version added carries the metadata ``ADDED`` and a
+default; while it holds that default it is left out, so older records keep their bytes and meaning.
 """
 
 import dataclasses
@@ -17,11 +18,18 @@ from os2shell.model.errors import Unreadable
 
 A = TypeVar("A")
 
+ADDED = types.MappingProxyType({"added": True})
+"""Metadata of a field that earlier versions did not know; it needs a default."""
+
 
 def to_json(value: object) -> dict[str, Json]:
     """The fields of ``value``, by name, in canonical form."""
     assert dataclasses.is_dataclass(value)
-    return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return {
+        field.name: _plain(given)
+        for field in dataclasses.fields(value)
+        if (given := getattr(value, field.name)) != field.default or not _added(field)
+    }
 
 
 def from_json(kind: type[A], body: Json) -> A:
@@ -29,7 +37,8 @@ def from_json(kind: type[A], body: Json) -> A:
     assert dataclasses.is_dataclass(kind)
     hints = typing.get_type_hints(kind)
     names = {field.name for field in dataclasses.fields(kind)}
-    if not isinstance(body, Mapping) or set(body) != names:
+    added = {field.name for field in dataclasses.fields(kind) if _added(field)}
+    if not isinstance(body, Mapping) or not names - added <= set(body) <= names:
         raise Unreadable(
             f"recorded fields {sorted(body) if isinstance(body, Mapping) else body!r}",
             expected=f"the fields {sorted(names)} of this version",
@@ -43,6 +52,10 @@ def all_from_json(kind: type[A], body: Json) -> tuple[A, ...]:
     if not isinstance(body, list):
         raise Unreadable(f"a recorded {type(body).__name__}", expected="a list")
     return tuple(from_json(kind, item) for item in body)
+
+
+def _added(field: "dataclasses.Field[object]") -> bool:
+    return "added" in field.metadata
 
 
 def _plain(value: object) -> Json:

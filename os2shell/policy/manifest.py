@@ -54,19 +54,28 @@ LIMIT_UNITS: Mapping[str, tuple[str, int]] = {
 }
 """Key in the file, field of ``Limits``, and how many of the field's units one is."""
 
+BUDGET_KEY = "token_budget"
+"""The one limit that may be left out, and that is not of one run but of all runs of a token."""
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One validated manifest. ``grants`` maps token → capability → scope patterns."""
+    """One validated manifest. ``grants`` maps token → capability → scope patterns.
+
+    ``token_budget`` is what each token may spend in this ledger, all its runs together; None: no
+    limit. It is left out of the recorded form where there is none.
+    """
 
     name: str
     grants: Grants
     limits: Limits
     required_layers: tuple[str, ...]
     restricted_imports: tuple[str, ...]
+    token_budget: int | None = None
 
     def body(self) -> dict[str, Json]:
         """The canonical content, as it is recorded."""
+        budget: dict[str, Json] = {BUDGET_KEY: self.token_budget} if self.token_budget else {}
         return {
             "name": self.name,
             "grants": {
@@ -76,6 +85,7 @@ class Manifest:
             "limits": to_json(self.limits),
             "required_layers": list(self.required_layers),
             "restricted_imports": list(self.restricted_imports),
+            **budget,
         }
 
     @property
@@ -120,6 +130,7 @@ def from_body(body: Json) -> Manifest:
             "limits": dict(limits),
             "required_layers": list(layers),
             "restricted_imports": list(imports),
+            **added,
         }:
             return Manifest(
                 name=name,
@@ -133,6 +144,7 @@ def from_body(body: Json) -> Manifest:
                 limits=from_json(Limits, limits),
                 required_layers=tuple(str(layer) for layer in layers),
                 restricted_imports=tuple(str(item) for item in imports),
+                token_budget=_number(added.get(BUDGET_KEY)),
             )
         case _:
             raise ManifestError("a recorded manifest of another form", expected="this version's")
@@ -156,6 +168,7 @@ class _Reader:
             limits=self._limits(self._table("limits", content)),
             required_layers=self._layers(self._table("isolation", content)),
             restricted_imports=self._imports(self._table("restricted", content)),
+            token_budget=self._budget(self._table("limits", content)),
         )
 
     def _grants(self, table: dict[str, Any]) -> Grants:
@@ -173,7 +186,7 @@ class _Reader:
         return grants
 
     def _limits(self, table: dict[str, Any]) -> Limits:
-        self._keys("limits", table, set(LIMIT_UNITS))
+        self._keys("limits", table, {*LIMIT_UNITS, BUDGET_KEY})
         fields: dict[str, int] = {}
         for key, (field, unit) in LIMIT_UNITS.items():
             value = table.get(key)
@@ -183,6 +196,14 @@ class _Reader:
                 self._fail(key, f"{value!r}", "a whole number above 0")
             fields[field] = value * unit
         return Limits(**fields)
+
+    def _budget(self, table: dict[str, Any]) -> int | None:
+        value = table.get(BUDGET_KEY)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+            self._fail(BUDGET_KEY, f"{value!r}", "a whole number above 0")
+        return value
 
     def _layers(self, table: dict[str, Any]) -> tuple[str, ...]:
         self._keys("isolation", table, {"require"})
@@ -235,6 +256,10 @@ class _Reader:
 
 def _pairs(value: Json) -> list[tuple[str, Json]]:
     return list(value.items()) if isinstance(value, dict) else []
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _items(value: Json) -> list[Json]:

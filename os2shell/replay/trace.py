@@ -138,7 +138,7 @@ class TraceWorld:
 
     def _refuse_unrepeatable(self, kind: str, cause: str) -> None:
         ended_by_pace = cause.startswith("limit.") and cause not in REPEATABLE_LIMITS
-        if ended_by_pace or cause in {"interrupted", "protocol"}:
+        if ended_by_pace or cause in {"interrupted", "protocol", "token_budget.unmetered"}:
             self._stop(
                 kind,
                 f"the run was ended by {cause}",

@@ -21,8 +21,9 @@ class Job:
     """One run of a guest program; the same job on the same image and tree gives the same bytes.
 
     ``seed`` has 32 bytes and feeds all entropy; ``clock_start_ns`` is the first instant (Unix).
-    ``imports`` is the allow-list of the restricted tier. ``target`` is a path below ``/w`` for a
-    script, otherwise source text or a module's name.
+    ``imports`` is the allow-list of the restricted tier. ``token_budget`` is what requests and
+    output may cost; None: anything. ``target`` is a path below ``/w`` for a script, otherwise
+    source text or a module's name.
     """
 
     tier: Tier
@@ -33,6 +34,7 @@ class Job:
     clock_start_ns: int
     limits: Limits
     imports: tuple[str, ...] = ()
+    token_budget: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a seed of another size: entropy would silently be another stream."""
@@ -53,7 +55,10 @@ class GuestIo(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a run took; measured outside, and no part of what replay compares."""
+    """What a run took; measured outside, and no part of what replay compares.
+
+    ``tokens`` are one per request and one per started four bytes of output.
+    """
 
     wall_ns: int
     cpu_ns: int
@@ -62,6 +67,8 @@ class Usage:
     output_bytes: int
     workspace_bytes: int
     files: int
+    requests: int
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,8 @@ class GuestExit:
 
     ``code`` is the program's own; 124 at a limit, 130 when interrupted, 128+n for signal n.
     ``cause`` is ``exit``, ``signal:NAME``, ``limit.NAME`` (wall, cpu, memory, output,
-    workspace_bytes, files, processes), ``interrupted`` or ``protocol``.
+    workspace_bytes, files, processes), ``token_budget``, ``token_budget.unmetered`` (output that
+    the guest's runtime did not see went beyond it), ``interrupted`` or ``protocol``.
     """
 
     code: int

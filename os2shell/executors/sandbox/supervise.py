@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Protocol, cast, runtime_checkable
 
 from os2shell.executors.sandbox import tree, wire
+from os2shell.executors.sandbox.budget import OVERDRAWN, SPENT, Meter
 from os2shell.executors.sandbox.errors import ProtocolBroken
 from os2shell.executors.sandbox.job import (
     INTERRUPTED_CODE,
@@ -35,7 +36,9 @@ CHUNK_BYTES = 1 << 16
 _SIGNALLED = 128
 _KILLED_CODE = _SIGNALLED + signal.SIGKILL
 _ENDED_BY_US = {"interrupted": INTERRUPTED_CODE, "protocol": _KILLED_CODE}
-_TOLD_CAUSES = frozenset({"exit", "limit.memory", "limit.workspace_bytes", "limit.processes"})
+_TOLD_CAUSES = frozenset(
+    {"exit", "limit.memory", "limit.workspace_bytes", "limit.processes", SPENT}
+)
 
 
 @runtime_checkable
@@ -67,7 +70,7 @@ class Supervisor:
         self._kill_at_ns: int | None = None
         self._cause: str | None = None
         self._outcome: tuple[int, str] | None = None
-        self._output_bytes = 0
+        self._meter = Meter(job.token_budget)
         self._cpu_ns = self._memory_peak = self._tasks_peak = 0
         self._start_ns = time.monotonic_ns()
         self._tick_ns = self._start_ns
@@ -201,11 +204,12 @@ class Supervisor:
             with suppress(KeyError):
                 self._selector.unregister(fd)
             return False
-        room = self._limits.output_bytes - self._output_bytes
+        most = self._limits.output_bytes - self._meter.output_bytes
+        room = self._meter.room(most)
         if len(chunk) > room:
-            self._cause = self._cause or "limit.output"
+            self._cause = self._cause or ("limit.output" if room == most else OVERDRAWN)
             chunk = chunk[:room]
-        self._output_bytes += len(chunk)
+        self._meter.output_bytes += len(chunk)
         if chunk:
             self._io.output(stream, chunk)
         return True
@@ -214,7 +218,7 @@ class Supervisor:
         """Read what was written before the end; nothing lives that could write more."""
         names: tuple[Stream, Stream] = ("stdout", "stderr")
         for stream, pipe in zip(names, (self._process.stdout, self._process.stderr), strict=True):
-            while self._output_bytes < self._limits.output_bytes or self._cause is None:
+            while self._meter.output_bytes < self._limits.output_bytes or self._cause is None:
                 if not self._read(pipe.fileno(), stream):
                     break
 
@@ -259,7 +263,10 @@ class Supervisor:
     def _message(self, message: tuple[bytes, ...]) -> None:
         match message:
             case (b"ask", request) if self._asked is None:
-                self._ask(request)
+                if self._meter.ask():
+                    self._ask(request)
+                else:
+                    self._cause = self._cause or OVERDRAWN
             case (b"outcome", code, cause) if code.isdigit() and len(code) < 4:  # noqa: PLR2004
                 told = cause.decode("ascii", "replace")
                 if told not in _TOLD_CAUSES:
@@ -315,9 +322,11 @@ class Supervisor:
                 cpu_ns=self._cpu_ns,
                 memory_peak_bytes=self._memory_peak,
                 processes_peak=self._tasks_peak,
-                output_bytes=self._output_bytes,
+                output_bytes=self._meter.output_bytes,
                 workspace_bytes=(space.f_blocks - space.f_bfree) * space.f_frsize,
                 files=space.f_files - space.f_ffree,
+                requests=self._meter.requests,
+                tokens=self._meter.tokens,
             ),
             self._layers,
         )
@@ -329,6 +338,8 @@ class Supervisor:
             return _ENDED_BY_US.get(cause, LIMIT_CODE), cause
         if self._outcome is not None and self._outcome[0] == status:
             told = self._outcome[1]
+            if told == SPENT and not self._meter.spent:
+                told = "exit"  # its own word only: what it spent is counted here
             return (LIMIT_CODE if told != "exit" else status), told
         number = status - _SIGNALLED if status > _SIGNALLED else -status
         if number == signal.SIGXCPU:
@@ -357,4 +368,5 @@ def _job_message(job: Job) -> bytes:
         job.seed,
         b"%d" % job.clock_start_ns,
         b"\0".join(name.encode() for name in job.imports),
+        b"" if job.token_budget is None else b"%d" % job.token_budget,
     )

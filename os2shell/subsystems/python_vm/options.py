@@ -1,15 +1,17 @@
 """The options of ``python`` and ``pyvm``: words to frozen arguments."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from os2shell.model.errors import UsageError
 from os2shell.model.guest import EntryKind
 from os2shell.model.numbers import whole_number
+from os2shell.model.plain import ADDED
 
 SECOND_NS = 1_000_000_000
 SEED_MOST = (1 << 64) - 1
+BUDGET_MOST = (1 << 53) - 1
 CLOCK_LIMIT_NS = 7_258_118_400 * SECOND_NS  # 2200-01-01; a guest may sleep on from there
 
 
@@ -18,7 +20,8 @@ class RunOptions:
     """A program to run and the world to run it in.
 
     ``seed`` None draws one. ``clock_ns`` None means: the machine's clock, or, under a given seed
-    and without ``clock_now``, an instant that the seed decides.
+    and without ``clock_now``, an instant that the seed decides. ``token_budget`` None
+    leaves the run what the manifest leaves its token.
     """
 
     entry: EntryKind
@@ -28,6 +31,7 @@ class RunOptions:
     clock_ns: int | None = None
     clock_now: bool = False
     raw: bool = False
+    token_budget: int | None = field(default=None, metadata=ADDED)
 
 
 def parse_run(words: Sequence[str], entries: dict[str, EntryKind], usage: str) -> RunOptions:
@@ -49,13 +53,16 @@ def parse_run(words: Sequence[str], entries: dict[str, EntryKind], usage: str) -
                 )
             case "--clock":
                 world = _clock(world, _value(word, rest, usage))
+            case "--token-budget":
+                budget = whole_number(word, _value(word, rest, usage), least=1, most=BUDGET_MOST)
+                world = replace(world, token_budget=budget)
             case "--raw":
                 world = replace(world, raw=True)
             case "--":
                 script = _value(word, rest, usage)
                 return replace(world, target=script, arguments=tuple(rest))
             case _ if word.startswith("-"):
-                known = ", ".join([*entries, "--seed", "--clock", "--raw"])
+                known = ", ".join([*entries, "--seed", "--clock", "--token-budget", "--raw"])
                 raise UsageError(f"unknown option {word}", expected=f"one of {known}", remedy=usage)
             case _:
                 return replace(world, target=word, arguments=tuple(rest))

@@ -15,8 +15,9 @@ from os2shell.executors.guest import RunGuest
 from os2shell.executors.writeback import WriteBack
 from os2shell.model.capability import Capability
 from os2shell.model.command import Context, Outcome
-from os2shell.model.errors import Broken, UsageError
+from os2shell.model.errors import Broken, Denied, UsageError
 from os2shell.model.guest import EntryKind, Tier
+from os2shell.policy.budget import SPENT, left_of
 from os2shell.policy.grants import POLICY
 from os2shell.policy.manifest import Manifest, limit_of
 from os2shell.subsystems.python_vm.events import (
@@ -80,6 +81,7 @@ def run_python(options: RunOptions, program: str, tier: Tier, context: Context) 
         imports=manifest.restricted_imports if tier is Tier.RESTRICTED else (),
         layers=manifest.required_layers,
         raw=options.raw,
+        token_budget=_budget(options, manifest, context),
     )
     answer = GuestAnswer.of(context.perform(effect))
     changes, notes = _write_back(before, answer, manifest, context)
@@ -153,12 +155,27 @@ def _clock_start(options: RunOptions, context: Context) -> int:
     return SEEDED_EPOCH_NS + spread % SEEDED_SPAN_SECONDS * SECOND_NS
 
 
+def _budget(options: RunOptions, manifest: Manifest, context: Context) -> int | None:
+    """What this run may spend: the lesser of its own budget and what is left of its token's."""
+    left = left_of(manifest, context.view(SPENT), context.token)
+    if left == 0:
+        raise Denied(
+            f"token {context.token} has spent its budget of {manifest.token_budget} tokens",
+            rule="token_budget",
+            remedy="`os2 cap show` tells more; a manifest may allow more",
+        )
+    given = [each for each in (options.token_budget, left) if each is not None]
+    return min(given) if given else None
+
+
 def _ending(cause: str, manifest: Manifest) -> list[str]:
     """Why the program did not end by itself, and how to let it."""
     if cause.startswith("limit."):
         key, value = limit_of(manifest.limits, cause.removeprefix("limit."))
         told = f"the run was ended: {cause}, {key} = {value} in manifest {manifest.name}"
         return [f"{told}; a manifest of your own may allow more"]
+    if cause.startswith("token_budget"):
+        return [f"the run was ended: {cause}; --token-budget or the manifest may allow more"]
     return [f"the run was ended: {cause}"] if cause in {"interrupted", "protocol"} else []
 
 

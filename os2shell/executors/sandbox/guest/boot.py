@@ -23,7 +23,7 @@ def main() -> int:
     _limit(channel.receive()[1])
     _hello(channel, landlock.restrict())
     job = channel.receive()
-    tier, kind, target, arguments, count, seed, start, imports = job[1:]
+    tier, kind, target, arguments, count, seed, start, imports, budget = job[1:]
     words = arguments.split(b"\0") if int(count) else []
     channel_exit = _exit_through(channel)
     clock.install(int(start))
@@ -31,6 +31,10 @@ def main() -> int:
     host.install(int(start))
     stdin.install(channel)
     hooks.install()
+    if budget:
+        from . import meter
+
+        meter.install(int(budget), channel, channel_exit)
     _unrecognisable()
     plan = entry.Plan(
         restricted=tier == b"restricted",
