@@ -344,6 +344,8 @@ class Supervisor:
         number = status - _SIGNALLED if status > _SIGNALLED else -status
         if number == signal.SIGXCPU:
             return LIMIT_CODE, "limit.cpu"
+        if number == signal.SIGKILL and self._process.out_of_memory:
+            return LIMIT_CODE, "limit.memory"
         if 0 < number < signal.NSIG:
             return _SIGNALLED + number, f"signal:{_signal_name(number)}"
         return status, "exit"
