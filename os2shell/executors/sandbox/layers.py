@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from os2shell.executors.sandbox.cgroup import Group
 from os2shell.executors.sandbox.errors import SandboxUnavailable
 from os2shell.model.guest import Limits
 
@@ -67,7 +68,7 @@ class Told:
     landlock: int
 
 
-def verified(pid: int, limits: Limits, told: Told) -> tuple[str, ...]:
+def verified(pid: int, limits: Limits, told: Told, group: Group | None) -> tuple[str, ...]:
     """The names of the layers that hold for ``pid``; raises when a required one does not."""
     try:
         found = [name for name, link in _NAMESPACES.items() if _separate(pid, link)]
@@ -77,6 +78,8 @@ def verified(pid: int, limits: Limits, told: Told) -> tuple[str, ...]:
             found.append("aslr-off")
         if _limited(pid, limits):
             found.append("rlimits")
+        if group is not None:
+            found += group.layers_of(pid)
     except OSError as error:
         raise SandboxUnavailable(
             f"the guest's isolation cannot be read ({error.strerror}: {error.filename})",

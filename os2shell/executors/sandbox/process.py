@@ -1,6 +1,6 @@
-"""The descriptors of one started guest: child, pipes, control socket, ``/w``, the guest itself.
+"""What one started guest is held by: child, pipes, control socket, ``/w``, pidfds, control group.
 
-Owns them, and closes each once. What the guest says is read by ``start`` and ``supervise``.
+Owns them, and lets go of each once. What the guest says is read by ``start`` and ``supervise``.
 """
 
 import os
@@ -12,6 +12,7 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
+from os2shell.executors.sandbox.cgroup import Group
 from os2shell.executors.sandbox.errors import ProtocolBroken
 
 _NONE = -1
@@ -20,12 +21,17 @@ _NONE = -1
 class GuestProcess:
     """bubblewrap as our child, and inside it the guest, held by pidfd."""
 
-    def __init__(self, child: subprocess.Popen[bytes], control: socket.socket) -> None:
-        """Own ``child`` with its pipes, and ``control``."""
+    def __init__(
+        self, child: subprocess.Popen[bytes], control: socket.socket, group: Group | None
+    ) -> None:
+        """Own ``child`` with its pipes, ``control``, and ``group``, which ``child`` joins now."""
         assert isinstance(child.stdout, FileIO), "unbuffered pipes"
         assert isinstance(child.stderr, FileIO), "unbuffered pipes"
         self.child = child
         self.control = control
+        self.group = group
+        if group is not None:
+            group.join(child.pid)
         self.stdout = child.stdout
         self.stderr = child.stderr
         self.workspace_fd = _NONE
@@ -38,17 +44,25 @@ class GuestProcess:
         """Whether the guest and its workspace are known."""
         return _NONE not in (self.guest_fd, self.workspace_fd)
 
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether the kernel killed something of the guest because its memory was used up."""
+        return self.group is not None and self.group.out_of_memory()
+
     def adopt_guest(self, pid: int) -> None:
         """Hold the guest's main process; ``pid`` is ours, as the kernel wrote it."""
         if self.guest_fd != _NONE:
             return
         try:
             words = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-            self._init_fd = os.pidfd_open(int(words[1]))
+            first = int(words[1])
+            self._init_fd = os.pidfd_open(first)
             self.guest_fd = os.pidfd_open(pid)
         except OSError as error:
             raise ProtocolBroken(f"the guest's process is gone ({error.strerror})") from error
         self.guest_pid = pid
+        if self.group is not None:
+            self.group.complete((first, pid))
 
     def adopt_workspace(self, fd: int) -> None:
         """Hold ``/w``."""
@@ -65,6 +79,8 @@ class GuestProcess:
 
     def kill(self) -> None:
         """Kill bubblewrap, and by that everything in its pid namespace; returns when it is dead."""
+        if self.group is not None:
+            self.group.kill()
         if self.child.poll() is None:
             self.child.kill()
         self.child.wait()
@@ -82,6 +98,9 @@ class GuestProcess:
         for fd in (self.workspace_fd, self.guest_fd, self._init_fd):
             if fd != _NONE:
                 os.close(fd)
+        if self.group is not None:
+            self.group.close()
+            self.group = None
         self.workspace_fd = self.guest_fd = self._init_fd = _NONE
 
 

@@ -16,8 +16,8 @@ from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import Self
 
+from os2shell.executors.sandbox import cgroup, seccomp, wire
 from os2shell.executors.sandbox import layers as isolation
-from os2shell.executors.sandbox import seccomp, wire
 from os2shell.executors.sandbox.bubblewrap import (
     NO_BUBBLEWRAP,
     NO_NAMESPACES,
@@ -121,7 +121,7 @@ class Starting:
         process = self._process
         try:
             told = _hello(process)
-            layers = isolation.verified(process.guest_pid, self.limits, told)
+            layers = isolation.verified(process.guest_pid, self.limits, told, process.group)
         except BaseException:
             process.close()
             raise
@@ -134,9 +134,10 @@ class Starting:
 
 def _spawn(image: Image, limits: Limits) -> GuestProcess:
     """Start bubblewrap with the control socket as its stdin; it gets no other but the filter."""
+    bwrap = find_bubblewrap()
     filter_fd = _filter()
     words = arguments(
-        bwrap=find_bubblewrap(),
+        bwrap=bwrap,
         image=image.root,
         interpreter=image.executable,
         space_bytes=limits.workspace_bytes,
@@ -178,7 +179,7 @@ def _spawn(image: Image, limits: Limits) -> GuestProcess:
             os.close(filter_fd)
     with suppress(OSError):  # a child that died already is reported by what it said
         ours.sendall(wire.pack(b"limits", isolation.limits_message(limits)))
-    return GuestProcess(child, ours)
+    return GuestProcess(child, ours, cgroup.make(limits))
 
 
 def _filter() -> int | None:
