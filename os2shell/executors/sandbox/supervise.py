@@ -37,7 +37,7 @@ _SIGNALLED = 128
 _KILLED_CODE = _SIGNALLED + signal.SIGKILL
 _ENDED_BY_US = {"interrupted": INTERRUPTED_CODE, "protocol": _KILLED_CODE}
 _TOLD_CAUSES = frozenset(
-    {"exit", "limit.memory", "limit.workspace_bytes", "limit.processes", SPENT}
+    {"exit", "limit.memory", "limit.workspace_bytes", "limit.processes", "deadlock", SPENT}
 )
 
 

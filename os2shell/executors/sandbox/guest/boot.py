@@ -8,12 +8,13 @@ import _socket
 import os
 import sys
 
-from . import clock, entropy, entry, hooks, host, landlock, stdin
+from . import clock, entropy, entry, hooks, host, landlock, locks, stdin
 from .channel import Channel
 
 _UNIX, _STREAM = 1, 1
 _CPYTHON_IGNORES = (_signal.SIGPIPE, _signal.SIGXFSZ)
 _SOL_SOCKET, _SCM_RIGHTS = 1, 1
+_leave = os._exit
 
 
 def main() -> int:
@@ -26,6 +27,7 @@ def main() -> int:
     tier, kind, target, arguments, count, seed, start, imports, budget = job[1:]
     words = arguments.split(b"\0") if int(count) else []
     channel_exit = _exit_through(channel)
+    locks.install(seed, channel_exit, _leave)
     clock.install(int(start))
     entropy.install(seed)
     host.install(int(start))
@@ -44,6 +46,7 @@ def main() -> int:
         imports=[name.decode() for name in imports.split(b"\0") if name],
     )
     code, cause = entry.perform(plan)
+    _threads_end()
     channel_exit(code, cause)
     return code
 
@@ -112,6 +115,16 @@ def _exit_through(channel: Channel):
 
     os.register_at_fork(after_in_child=cut)
     return tell
+
+
+def _threads_end() -> None:
+    """Wait for the threads that a program's end waits for, before the outcome is told."""
+    threading = sys.modules.get("threading")
+    if threading is not None and hasattr(threading, "_shutdown"):
+        try:
+            threading._shutdown()
+        except BaseException as error:
+            entry.show(error)
 
 
 def _unrecognisable() -> None:

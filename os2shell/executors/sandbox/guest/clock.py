@@ -1,8 +1,9 @@
 """The guest's time: starts at the job's instant, goes one step per reading, and jumps over sleeps.
 
 All clocks are one counter. Monotonic clocks show the time since the start plus a constant. While the
-guest has other threads or child processes a sleep is a real one too, for these need real time to
-come to their own end; the counter then moves to where the sleep ends.
+guest has child processes a sleep is a real one too, for these need real time to come to their own
+end; the counter then moves to where the sleep ends. While it has other threads a sleep lets them
+run, and every reading may: past the instant ``turn`` it calls ``reached`` (``baton.py`` sets both).
 """
 
 # Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
@@ -12,18 +13,25 @@ import _thread
 import os
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 STEP_NS = 1_000
 MONOTONIC_BASE_NS = 1_000_000_000_000
 _SECOND_NS = 1_000_000_000
 
 
 class Clock:
-    """The counter; ``now`` and ``start`` in nanoseconds of Unix time."""
+    """The counter; ``now``, ``start`` and ``turn`` in nanoseconds of Unix time."""
 
-    __slots__ = ("now", "start")
+    __slots__ = ("now", "reached", "sleeper", "start", "turn")
 
     def __init__(self) -> None:
         self.now = self.start = 0
+        self.turn = 1 << 100
+        self.reached: "Any" = None
+        self.sleeper: "Any" = None
 
 
 CLOCK = Clock()
@@ -34,6 +42,8 @@ _real_monotonic_ns = time.monotonic_ns
 def read_ns() -> int:
     """One reading of the calendar clock."""
     CLOCK.now = now = CLOCK.now + STEP_NS
+    if now >= CLOCK.turn:
+        CLOCK.reached()
     return now
 
 
@@ -45,8 +55,11 @@ def advance(seconds: float) -> None:
 
 def alone() -> bool:
     """Whether nothing but this thread could change anything while it waits."""
-    if _thread._count():
-        return False
+    return not _thread._count() and childless()
+
+
+def childless() -> bool:
+    """Whether no child process lives that has not been waited for."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -55,6 +68,10 @@ def alone() -> bool:
 
 
 def _sleep(seconds, /):
+    if CLOCK.sleeper is not None:
+        _real_sleep(0 if seconds > 0 else seconds)  # judges the argument
+        CLOCK.sleeper(seconds)
+        return
     if alone():
         _real_sleep(0 if seconds > 0 else seconds)
         advance(seconds)
@@ -71,26 +88,38 @@ def _functions(clock: Clock, start: int) -> dict:
 
     def time_ns():
         clock.now = now = clock.now + STEP_NS
+        if now >= clock.turn:
+            clock.reached()
         return now
 
     def time_():
         clock.now = now = clock.now + STEP_NS
+        if now >= clock.turn:
+            clock.reached()
         return now / 1e9
 
     def monotonic_ns():
         clock.now = now = clock.now + STEP_NS
+        if now >= clock.turn:
+            clock.reached()
         return now + base
 
     def monotonic():
         clock.now = now = clock.now + STEP_NS
+        if now >= clock.turn:
+            clock.reached()
         return (now + base) / 1e9
 
     def process_time_ns():
         clock.now = now = clock.now + STEP_NS
+        if now >= clock.turn:
+            clock.reached()
         return now - start
 
     def process_time():
         clock.now = now = clock.now + STEP_NS
+        if now >= clock.turn:
+            clock.reached()
         return (now - start) / 1e9
 
     def clock_gettime_ns(clk_id, /):

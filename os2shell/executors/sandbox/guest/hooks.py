@@ -5,7 +5,7 @@
 
 import sys
 
-from . import clock, entropy
+from . import clock, entropy, waiting
 from .clock import named
 
 
@@ -66,64 +66,6 @@ def _ssl(module) -> None:
     module.RAND_bytes = entropy.urandom
 
 
-def _selectors(module) -> None:
-    """A wait that only time could end is a jump."""
-    for name in ("SelectSelector", "PollSelector", "EpollSelector"):
-        cls = getattr(module, name, None)
-        if cls is not None:
-            cls.select = _virtual_select(cls.select)
-
-
-def _virtual_select(real):
-    def select(self, timeout=None):
-        if timeout is None or timeout <= 0:
-            return real(self, timeout)
-        if not clock.alone():
-            ready = real(self, timeout)
-        else:
-            ready = real(self, 0)
-        if not ready:
-            clock.advance(timeout)
-        return ready
-
-    return named(select, "selectors", "select")
-
-
-def _select(module) -> None:
-    real = module.select
-
-    def select(rlist, wlist, xlist, timeout=None, /):
-        if timeout is None or timeout <= 0:
-            return real(rlist, wlist, xlist, timeout)
-        ready = real(rlist, wlist, xlist, 0 if clock.alone() else timeout)
-        if not any(ready):
-            clock.advance(timeout)
-        return ready
-
-    module.select = named(select, "select", "select")
-
-
-def _threading(module) -> None:
-    """Waits with a timeout move the clock, or a loop against a deadline would never end."""
-    real_wait, real_join = module.Condition.wait, module.Thread.join
-
-    def wait(self, timeout=None):
-        if timeout is None or timeout <= 0:
-            return real_wait(self, timeout)
-        told = real_wait(self, 0 if clock.alone() else timeout)
-        if not told:
-            clock.advance(timeout)
-        return told
-
-    def join(self, timeout=None):
-        real_join(self, timeout)
-        if timeout is not None and self.is_alive():
-            clock.advance(timeout)
-
-    module.Condition.wait = named(wait, "threading", "wait")
-    module.Thread.join = named(join, "threading", "join")
-
-
 def _queue(module) -> None:
     """The C queue waits where no patch can reach; the Python one uses Condition."""
     module.SimpleQueue = module._PySimpleQueue
@@ -157,10 +99,9 @@ PATCHES = {
     "datetime": _datetime,
     "queue": _queue,
     "random": _random,
-    "select": _select,
-    "selectors": _selectors,
+    "select": waiting.patch_select,
+    "selectors": waiting.patch_selectors,
     "ssl": _ssl,
-    "threading": _threading,
     "traceback": _traceback,
     "uuid": _uuid,
 }
