@@ -24,6 +24,7 @@ from os2shell.model.content import INLINE_BYTES, keep
 from os2shell.model.effect import Determinism, Stream, Transcript
 from os2shell.model.errors import CannotStart
 from os2shell.model.guest import EntryKind, Limits, Tier
+from os2shell.model.stack import Stack
 from os2shell.model.plain import ADDED, to_json
 
 KEPT_IN_MEMORY_BYTES = 1 << 20
@@ -145,7 +146,7 @@ class GuestRunner:
             streams = stack.enter_context(
                 KeptStreams(transcript, self._objects, effect, self._stdin)
             )
-            ended = sandbox.run(_job(effect), streams)
+            ended = sandbox.run(job_of(effect), streams)
             os.fchmod(sandbox.workspace_fd, 0o755)  # a guest may have locked even that
             left = capture(
                 sandbox.workspace_fd,
@@ -210,11 +211,13 @@ class KeptStreams:
 
     def answer(self, request: bytes) -> bytes:
         """Answer one request of the guest, as an effect in the trace."""
-        match request.split(b" "):
+        words, _, stack = request.partition(b"\0")
+        match words.split(b" "):
             case [b"stdin.read", size] if size.isdigit():
-                answer = self._transcript.perform(ReadStdin(int(size)))
+                asked = ReadStdin(int(size), Stack.of(stack))
+                answer = self._transcript.perform(asked)
             case _:
-                raise UnknownRequest(f"the guest asked {request[:80]!r}")
+                raise UnknownRequest(f"the guest asked {words[:80]!r}")
         assert isinstance(answer, bytes)
         return answer
 
@@ -232,7 +235,8 @@ class UnknownRequest(CannotStart):
     """The guest asked for something nobody answers."""
 
 
-def _job(effect: RunGuest) -> Job:
+def job_of(effect: RunGuest) -> Job:
+    """What the sandbox is told of ``effect``."""
     return Job(
         tier=effect.tier,
         entry=effect.entry,

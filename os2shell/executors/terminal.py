@@ -4,13 +4,13 @@ Every delivery is recorded with its size, so a replayed guest meets the same sho
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ledger import Json
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
-from os2shell.model.plain import to_json
+from os2shell.model.stack import NOWHERE, Stack
 
 STDIN = 0
 READ_LIMIT_BYTES = 32 * 1024
@@ -25,10 +25,11 @@ class ReadStdin:
     needs: ClassVar[Capability] = Capability.TERMINAL_READ
     determinism: ClassVar[Determinism] = Determinism.RECORDED
     size: int
+    asked_at: Stack = field(default=NOWHERE, compare=False)
 
     def body(self) -> Json:
-        """How many bytes at most."""
-        return to_json(self)
+        """How many bytes at most; where the guest asked is no part of the question."""
+        return {"size": self.size}
 
     def scope(self) -> str:
         """There is one standard input."""

@@ -40,7 +40,7 @@ class Scripted:
         self.chunks.append((stream, chunk))
 
     def answer(self, request: bytes) -> bytes:
-        verb, size = request.split()
+        verb, size = request.partition(b"\0")[0].split()
         assert verb == b"stdin.read"
         piece, self.stdin = self.stdin[: int(size)], self.stdin[int(size) :]
         return piece

@@ -22,7 +22,8 @@ class Job:
 
     ``seed`` has 32 bytes and feeds all entropy; ``clock_start_ns`` is the first instant (Unix).
     ``imports`` is the allow-list of the restricted tier. ``token_budget`` is what requests and
-    output may cost; None: anything. ``target`` is a path below ``/w`` for a script, otherwise
+    output may cost; None: anything. ``watch`` names a place that the guest's runtime shall tell (see
+    ``guest/watch.py``); empty: none. ``target`` is a path below ``/w`` for a script, otherwise
     source text or a module's name.
     """
 
@@ -35,6 +36,7 @@ class Job:
     limits: Limits
     imports: tuple[str, ...] = ()
     token_budget: int | None = None
+    watch: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a seed of another size: entropy would silently be another stream."""
@@ -50,7 +52,10 @@ class GuestIo(Protocol):
         """Take what the guest wrote, as soon as it was read."""
 
     def answer(self, request: bytes) -> bytes:
-        """Answer one request: ``stdin.read N`` wants at most N bytes, ``b""`` at the end."""
+        """Answer one request: ``stdin.read N`` wants at most N bytes, ``b""`` at the end.
+
+        NUL and the stack that it came from follow the request; they are the guest's own word.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -371,4 +371,5 @@ def _job_message(job: Job) -> bytes:
         b"%d" % job.clock_start_ns,
         b"\0".join(name.encode() for name in job.imports),
         b"" if job.token_budget is None else b"%d" % job.token_budget,
+        os.fsencode(job.watch),
     )

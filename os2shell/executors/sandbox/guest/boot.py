@@ -24,7 +24,7 @@ def main() -> int:
     _limit(channel.receive()[1])
     _hello(channel, landlock.restrict())
     job = channel.receive()
-    tier, kind, target, arguments, count, seed, start, imports, budget = job[1:]
+    tier, kind, target, arguments, count, seed, start, imports, budget, place = job[1:]
     words = arguments.split(b"\0") if int(count) else []
     channel_exit = _exit_through(channel)
     locks.install(seed, channel_exit, _leave)
@@ -37,6 +37,10 @@ def main() -> int:
         from . import meter
 
         meter.install(int(budget), channel, channel_exit)
+    if place:
+        from . import watch
+
+        watch.install(channel, os.fsdecode(place))
     _unrecognisable()
     plan = entry.Plan(
         restricted=tier == b"restricted",

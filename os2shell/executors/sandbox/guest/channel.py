@@ -1,9 +1,18 @@
-"""The guest's end of the control socket: u32 length, then fields of u32 length and bytes each."""
+"""The guest's end of the control socket: u32 length, then fields of u32 length and bytes each.
+
+A request is followed by NUL and the stack that it came from, the innermost frame first, so that a
+replay can say where its guest stood when it asked for something else than was recorded.
+"""
 
 import _socket
 import _thread
+import sys
 
 _HEAD = 4
+_FRAMES = 24
+_NAME_CHARACTERS = 300
+_OURS = "/os2/"
+_LIBRARY = ("/py/", "<frozen ")
 
 
 class Channel:
@@ -32,12 +41,14 @@ class Channel:
             fields.append(bytes(body[start:position]))
         return fields
 
-    def ask(self, request: bytes) -> bytes:
+    def ask(self, request: bytes, stack: "bytes | None" = None) -> bytes:
         """Ask the host and wait for its answer; b"" where there is nobody to ask."""
         if self.cut:
             return b""
+        if stack is None:
+            stack = stack_of(sys._getframe(1))
         with self._lock:
-            self.send(b"ask", request)
+            self.send(b"ask", request + b"\0" + stack)
             return self.receive()[0]
 
     def _exactly(self, size: int) -> bytearray:
@@ -50,3 +61,49 @@ class Channel:
                 raise EOFError("the host is gone")
             rest = rest[count:]
         return data
+
+
+def stack_of(frame, calls=None) -> bytes:  # type: ignore[no-untyped-def]
+    """Line, first and last column, function and file of each frame that is not this runtime's.
+
+    ``calls`` gives pairs of code and last instruction instead of live frames. Columns (bytes, from
+    0; -1 unknown) are looked up for the innermost frame of the program alone: the search is linear.
+    """
+    if calls is None:
+        calls = _calls(frame)
+    parts: list = []
+    placed = False
+    for code, instruction in calls:
+        file = code.co_filename
+        if file.startswith(_OURS) or "os2guest" in code.co_names:
+            continue
+        own = not placed and not file.startswith(_LIBRARY)
+        placed = placed or own
+        parts += (*_place(code, instruction, own), code.co_qualname, file)
+        if len(parts) >= 5 * _FRAMES:
+            break
+    words = [str(part)[:_NAME_CHARACTERS].replace("\0", "?") for part in parts]
+    return "\0".join(words).encode("utf-8", "backslashreplace")
+
+
+def _calls(frame):  # type: ignore[no-untyped-def]
+    while frame is not None:
+        yield frame.f_code, frame.f_lasti
+        frame = frame.f_back
+
+
+def _place(code, instruction: int, exactly: bool):  # type: ignore[no-untyped-def]
+    """Line and columns; a span of several lines ends with its first."""
+    line = code.co_firstlineno
+    if not exactly:
+        for start, end, number in code.co_lines():
+            if start <= instruction < end:
+                return (line if number is None else number), -1, -1
+        return line, -1, -1
+    for index, position in enumerate(code.co_positions()):
+        if 2 * index == instruction:
+            first, last, start, end = position
+            if first is None:
+                break
+            return first, -1 if start is None else start, -1 if end is None or last != first else end
+    return line, -1, -1
