@@ -20,6 +20,7 @@ NAMES = (
     "export",
     "import-evidence",
     "tamper-demo",
+    "cap",
     "run-script",
     "doctor",
     "help",

@@ -23,6 +23,7 @@ from os2shell.executors.machine import MachineProber, ProbeMachine
 from os2shell.executors.rotation import ReadKeys, RotateKey, Rotator
 from os2shell.executors.tamper import DemonstrateTampering, TamperDemonstrator
 from os2shell.kernel.engine import FOLDS
+from os2shell.kernel.spending import ReadSpent, SpentReader
 from os2shell.policy.manifest import Manifest
 from os2shell.replay.refold import Refold, Refolder
 from os2shell.replay.runs import PROGRAMS
@@ -84,6 +85,7 @@ def executors(parts: Parts) -> Executors:
         WriteVerifier: exporter.verifier,
         AdmitEvidence: EvidenceKeeper(parts.reading).perform,
         Refold: Refolder(lambda: LedgerSource(parts.reading()), FOLDS).perform,
+        ReadSpent: SpentReader(parts.reading, settings.cache).perform,
         VerifyRuns: RunVerifier(_means(parts)).perform,
         ProbeMachine: MachineProber(parts.manifest, parts.images, settings.workspace).perform,
         DemonstrateTampering: TamperDemonstrator(settings.ledger, parts.trusted_key).perform,
