@@ -16,7 +16,7 @@ from typing import ClassVar, Self
 
 from ledger import Digest, Json, ObjectStore
 from os2shell.executors.clock import now_ns
-from os2shell.executors.sandbox import Image, Job, Sandbox, Starting, load_image
+from os2shell.executors.sandbox import Image, Job, Sandbox, Starting, load_image, remedy_for
 from os2shell.executors.terminal import ReadStdin
 from os2shell.executors.workspace import capture, populate, read_ignore, shown
 from os2shell.model.capability import Capability
@@ -104,7 +104,7 @@ class ImageSource:
             raise CannotStart(
                 f"this machine does not give {', '.join(missing)}",
                 expected="every isolation layer that the manifest requires",
-                remedy="`os2 doctor` tells what it gives",
+                remedy=remedy_for(missing),
             )
         if self._keep_ahead:
             self.start_ahead(limits)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ledger import Json
 from os2shell.executors.guest import ImageSource
-from os2shell.executors.sandbox import probe
+from os2shell.executors.sandbox import probe, remedy_for
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
 from os2shell.model.errors import Os2Error
@@ -16,6 +16,23 @@ from os2shell.model.plain import to_json
 from os2shell.policy.manifest import Manifest
 
 OLDEST_PYTHON = (3, 11)
+_KINDS = {
+    "namespaces": (
+        "user-namespace",
+        "mount-namespace",
+        "pid-namespace",
+        "network-namespace",
+        "ipc-namespace",
+        "uts-namespace",
+        "cgroup-namespace",
+    ),
+    "privileges": ("no-new-privileges", "capabilities-dropped", "not-root", "userns-disabled"),
+    "system calls": ("seccomp",),
+    "landlock": ("landlock", "landlock-network", "landlock-scopes"),
+    "kernel limits": ("rlimits", "aslr-off"),
+    "control groups": ("cgroup-pids", "cgroup-memory", "cgroup-cpu"),
+}
+"""The layers of isolation, as they are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +79,7 @@ class MachineProber:
         """Try each thing for real."""
         checks = [_python(), _bubblewrap()]
         if checks[-1].ok:
-            checks += [self._image(), self._layers()]
+            checks += [self._image(), *self._layers()]
         checks.append(self._workspace_check())
         return [to_json(check) for check in checks]
 
@@ -73,15 +90,27 @@ class MachineProber:
             return Check("interpreter image", error.found, error.remedy)
         return Check("interpreter image", f"Python {image.interpreter}, {image.digest[:16]}…")
 
-    def _layers(self) -> Check:
-        name = "isolation"
+    def _layers(self) -> list[Check]:
+        """What a sandbox really got, by kind; what is missing lacks only where it is required."""
         try:
-            with self._images.take_sandbox(
-                self._manifest.limits, self._manifest.required_layers
-            ) as sandbox:
-                return Check(name, ", ".join(sandbox.layers))
+            with self._images.take_sandbox(self._manifest.limits, ()) as sandbox:
+                given = sandbox.layers
         except Os2Error as error:
-            return Check(name, error.found, error.remedy or "see the manifest's [isolation]")
+            return [Check("isolation", error.found, error.remedy or "see [isolation]")]
+        required = self._manifest.required_layers
+        return [self._kind(name, kind, given, required) for name, kind in _KINDS.items()]
+
+    def _kind(
+        self, name: str, kind: tuple[str, ...], given: tuple[str, ...], required: tuple[str, ...]
+    ) -> Check:
+        found = ", ".join(layer for layer in kind if layer in given)
+        missing = [layer for layer in kind if layer not in given]
+        if not missing:
+            return Check(name, found)
+        told = f"{found or 'none'}; without {', '.join(missing)}"
+        if set(missing) & set(required):
+            return Check(name, f"{told}, which the manifest requires", remedy_for(missing))
+        return Check(name, f"{told}, which the manifest does not require: {remedy_for(missing)}")
 
     def _workspace_check(self) -> Check:
         if os.access(self._workspace, os.W_OK | os.X_OK):

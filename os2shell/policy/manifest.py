@@ -39,6 +39,13 @@ LAYERS = frozenset(
         "userns-disabled",
         "rlimits",
         "aslr-off",
+        "seccomp",
+        "landlock",
+        "landlock-network",
+        "landlock-scopes",
+        "cgroup-pids",
+        "cgroup-memory",
+        "cgroup-cpu",
     }
 )
 """The isolation layers that a manifest may require by name."""

@@ -16,6 +16,7 @@ from os2shell.executors.sandbox.errors import (
 from os2shell.executors.sandbox.image import Image, load_image
 from os2shell.executors.sandbox.job import GuestExit, GuestIo, Job, Stream, Usage
 from os2shell.executors.sandbox.layers import REQUIRED as REQUIRED_LAYERS
+from os2shell.executors.sandbox.layers import remedy_for
 from os2shell.executors.sandbox.start import Sandbox, Starting
 from os2shell.executors.sandbox.supervise import WaitingIo
 from os2shell.model.guest import EntryKind, Limits, Tier
@@ -42,4 +43,5 @@ __all__ = [
     "WaitingIo",
     "load_image",
     "probe",
+    "remedy_for",
 ]

@@ -8,12 +8,14 @@ attempt that must fail. The boot is ours and lies in the image; no guest code ha
 """
 
 import resource
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from os2shell.executors.sandbox.cgroup import Group
+from os2shell.executors.sandbox.cgroup import NO_CGROUP, Group
 from os2shell.executors.sandbox.errors import SandboxUnavailable
+from os2shell.executors.sandbox.seccomp import NO_LIBSECCOMP
 from os2shell.model.guest import Limits
 
 _NAMESPACES = {
@@ -34,6 +36,17 @@ REQUIRED = (
     "rlimits",
 )
 """What is asked of every sandbox; a manifest may require more, never less."""
+
+_REMEDIES = {
+    "seccomp": f"{NO_LIBSECCOMP}; and a kernel with CONFIG_SECCOMP_FILTER",
+    "landlock": "Linux 5.13 or newer with landlock in lsm=, and an interpreter with ctypes",
+    "landlock-network": "Linux 6.7 or newer",
+    "landlock-scopes": "Linux 6.12 or newer",
+    "cgroup-pids": NO_CGROUP,
+    "cgroup-memory": NO_CGROUP,
+    "cgroup-cpu": NO_CGROUP,
+    "cgroup-namespace": "a kernel with CONFIG_CGROUPS",
+}
 
 _LANDLOCK_LAYERS = (("landlock", 1), ("landlock-network", 4), ("landlock-scopes", 6))
 """Each with the first ABI version that gives it: files; TCP; abstract sockets and signals."""
@@ -58,6 +71,12 @@ _KERNEL_NAMES = {
 """Names and width of the first column of ``/proc/PID/limits`` (proc(5))."""
 _SPARE_PROCESSES = 8
 """Above the limit, so that the supervisor sees a guest that exceeds it; the kernel stops more."""
+
+
+def remedy_for(missing: Iterable[str]) -> str:
+    """What gives a machine the layers it lacks; never empty."""
+    known = [_REMEDIES[name] for name in missing if name in _REMEDIES]
+    return "; ".join(dict.fromkeys(known)) or "`os2 doctor` tells what the machine gives"
 
 
 @dataclass(frozen=True, slots=True)
