@@ -151,17 +151,16 @@ class Follower:
             if blake3(body, key=chain).digest() != digest:  # link(), in place: the audit's speed
                 return None
             chain = digest
-        rows = batch.rows(bodies)
-        if rows is None:
+        found = batch.checked(bodies)
+        if found is None:
             return None
         size = self.size + len(bodies)
-        times = [self.hlc, *(cast("int", row[2]) for row in rows)]
-        in_place = [row[1] for row in rows] == list(range(self.size, size))
-        if not in_place or not all(map(lt, times, times[1:])):
+        in_place = found.seqs == tuple(range(self.size, size))
+        if not in_place or not all(map(lt, (self.hlc, *found.times), found.times)):
             return None
         self.frontier.extend([sha256(b"\x00" + body).digest() for body in bodies])
-        self.size, self.chain, self.hlc = size, Digest(chain), times[-1]
-        return rows
+        self.size, self.chain, self.hlc = size, Digest(chain), found.times[-1]
+        return found.rows
 
     def _take_each(self, bodies: list[bytes], digests: list[bytes]) -> list[list[object]]:
         """Take records one after another; the first that does not hold is named."""

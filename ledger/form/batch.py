@@ -9,7 +9,8 @@ This only ever says yes. Whoever hears no looks with ``record.fields`` at each b
 """
 
 import os
-from typing import Final, cast
+from itertools import chain
+from typing import Final, NamedTuple, cast
 
 import ormsgpack
 
@@ -29,8 +30,16 @@ _DICT: Final = {dict}
 _NONE: Final = {type(None)}
 
 
-def rows(bodies: list[bytes]) -> list[list[object]] | None:
-    """The eleven fields of each of ``LEAST`` to ``MOST`` bodies if all are good, else None."""
+class Batch(NamedTuple):
+    """The eleven fields of each body, and two of them as columns."""
+
+    rows: list[list[object]]
+    seqs: tuple[int, ...]
+    times: tuple[int, ...]
+
+
+def checked(bodies: list[bytes]) -> Batch | None:
+    """What ``LEAST`` to ``MOST`` bodies hold if all of them are good, else None."""
     joined = _BETWEEN.join(bodies)
     array = b"\xdc" + (2 * len(bodies) - 1).to_bytes(2, "big")
     try:
@@ -42,7 +51,9 @@ def rows(bodies: list[bytes]) -> list[list[object]] | None:
     except (ValueError, TypeError):
         return None
     whole = values[1::2] == [_MARK] * (len(bodies) - 1) and set(map(type, found)) == {list}
-    return found if whole and max(map(len, bodies)) < MAX_BODY_BYTES and _holds(columns) else None
+    if not whole or max(map(len, bodies)) >= MAX_BODY_BYTES or not _holds(columns):
+        return None
+    return Batch(found, columns[1], columns[2])
 
 
 def _holds(columns: list[tuple[object, ...]]) -> bool:
@@ -58,4 +69,6 @@ def _holds(columns: list[tuple[object, ...]]) -> bool:
     for kinds, column in zip(types[-2:], digests, strict=True):
         if kinds != _NONE and not all(map(is_digest, column)):
             return False
-    return all(map(canonical.is_plain, cast("tuple[dict[str, canonical.Json], ...]", attributes)))
+    maps = cast("tuple[dict[str, canonical.Json], ...]", attributes)
+    inside = set(map(type, chain.from_iterable(map(dict.values, maps))))
+    return inside <= canonical.LEAVES or all(map(canonical.is_canonical, maps))

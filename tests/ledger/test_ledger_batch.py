@@ -25,6 +25,14 @@ def bodies_of(count: int, **changes: object) -> list[bytes]:
     return [body_of(entry, seq=n, hlc=n + 1, node="n") for n in range(count)]
 
 
+def rows_of(bodies: list[bytes]) -> list[list[object]]:
+    found = batch.checked(bodies)
+    assert found is not None
+    assert list(found.seqs) == [row[1] for row in found.rows]
+    assert list(found.times) == [row[2] for row in found.rows]
+    return found.rows
+
+
 @given(ATTRIBUTES, TEXT, DIGESTS, DIGESTS)
 def test_both_codecs_write_the_same_body(
     attributes: dict[str, object], text: str, payload: bytes | None, commitment: bytes | None
@@ -42,7 +50,7 @@ def test_a_batch_is_each(many: list[dict[str, object]]) -> None:
         body_of(Entry("k", attributes), seq=n, hlc=n + 1, node="n")  # type: ignore[arg-type]
         for n, attributes in enumerate(many)
     ]
-    assert batch.rows(bodies) == [fields(body) for body in bodies]
+    assert rows_of(bodies) == [fields(body) for body in bodies]
 
 
 @given(st.data())
@@ -56,9 +64,9 @@ def test_a_batch_refuses_what_each_refuses(data: st.DataObject) -> None:
     try:
         expected = [fields(body) for body in bodies]
     except CanonicalError:
-        assert batch.rows(bodies) is None
+        assert batch.checked(bodies) is None
     else:
-        assert batch.rows(bodies) == expected
+        assert rows_of(bodies) == expected
 
 
 def packed(values: object) -> bytes:
@@ -106,7 +114,7 @@ def test_what_neither_takes(bad: bytes) -> None:
     for place in (0, 4, batch.LEAST):
         bodies = bodies_of(batch.LEAST)
         bodies.insert(place, bad)
-        assert batch.rows(bodies) is None
+        assert batch.checked(bodies) is None
 
 
 def test_nesting_has_a_limit() -> None:
@@ -116,7 +124,7 @@ def test_nesting_has_a_limit() -> None:
     bad = packed([*GOOD[:8], {"a": value}, None, None])
     with pytest.raises(CanonicalError, match="nested"):
         fields(bad)
-    assert batch.rows([*bodies_of(batch.LEAST), bad]) is None
+    assert batch.checked([*bodies_of(batch.LEAST), bad]) is None
 
 
 def test_a_body_that_reaches_into_the_next_is_noticed() -> None:
@@ -124,14 +132,14 @@ def test_a_body_that_reaches_into_the_next_is_noticed() -> None:
     bodies = bodies_of(batch.LEAST)
     whole = packed([*GOOD[:10], b"\x9b" * 32])
     cut = whole[:-20], whole[-20:]
-    assert batch.rows([*bodies, *cut]) is None
+    assert batch.checked([*bodies, *cut]) is None
     known = batch._BETWEEN
     # Even with as many bytes as the mark has: whoever does not know the mark cannot aim.
     eaten = packed([*GOOD[:10], b"\x00" * 32])
-    assert batch.rows([*bodies, eaten[: -len(known) - 2], eaten[-2:]]) is None
+    assert batch.checked([*bodies, eaten[: -len(known) - 2], eaten[-2:]]) is None
 
 
 def test_the_largest_batch_fits_its_array() -> None:
     bodies = bodies_of(batch.MOST)
-    assert batch.rows(bodies) == [fields(body) for body in bodies]
+    assert rows_of(bodies) == [fields(body) for body in bodies]
     assert ormsgpack.unpackb(bodies[-1])[1] == batch.MOST - 1
