@@ -109,10 +109,7 @@ def body_of(entry: Entry, *, seq: int, hlc: int, node: str) -> bytes:
     attributes = entry.attributes
     if type(attributes) is not dict:
         attributes = dict(attributes)
-    if not (
-        canonical.LEAVES.issuperset(map(type, attributes.values()))
-        and _TEXT.issuperset(map(type, attributes))
-    ):
+    if not canonical.LEAVES.issuperset(map(type, attributes.values())):
         attributes = cast("dict[str, Json]", canonical.ordered(attributes))
     kind, session, actor, token = entry.kind, entry.session, entry.actor, entry.token
     payload, commitment = entry.payload, entry.commitment
@@ -137,6 +134,7 @@ def body_of(entry: Entry, *, seq: int, hlc: int, node: str) -> bytes:
             option=_SORTED,
         )
     except (ormsgpack.MsgpackEncodeError, ValueError, TypeError) as problem:
+        canonical.ordered(cast("dict[str, Json]", attributes))  # says it better for other keys
         raise canonical.unencodable(problem) from problem
     if len(body) >= MAX_BODY_BYTES:
         raise BodyTooLarge(
