@@ -16,7 +16,7 @@ the root behind it: what cannot be proven any more is not thrown away.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,19 +25,22 @@ from typing import Final, NamedTuple, cast
 from ledger.chain.follower import Mark
 from ledger.chain.remains import FILE, PRUNED, Kept, Remains, keys_at, load, parse
 from ledger.chain.sealing import OPENING, read_seal
-from ledger.errors import DamagedError, LedgerError, ReadOnlyError
+from ledger.errors import DamagedError, DiskFull, DurabilityError, LedgerError, ReadOnlyError
 from ledger.form import canonical
 from ledger.form.canonical import Digest, Json
 from ledger.form.record import Author, Entry, Record, fields, genesis
 from ledger.form.references import referred
 from ledger.storage import seals, segment
-from ledger.storage.file_objects import FileObjects, sync_directory, sync_file
+from ledger.storage.file_objects import NO_ROOM, FileObjects, sync_directory, sync_file
 from ledger.storage.seals import Seal
 from ledger.storage.segment import Frame, Run
 from ledger.storage.store import Position, Store
+from ledger.tiles.folder import TileFolder
+from ledger.tiles.form import WIDTH, TileAt
 from ledger.trust import checkpoint
 from ledger.trust.checkpoint import Checkpoint
 from ledger.trust.keys import Signer
+from ledger.trust.merkle import Frontier
 
 INTENT: Final = "pruning"
 _ATTRIBUTES: Final = 8
@@ -156,15 +159,17 @@ def _require_whole(source: Source, going: list[Seal]) -> None:
                 "ledger, and restore the segment from a copy",
             )
     leave = going[-1].exit
-    root = source.proofs.root_at(leave.size)
+    assert store.directory is not None
+    source.proofs.root_at(leave.size)  # brings the tiles up to the head
+    root = _root_on_disk(TileFolder(store.directory), leave.size)
     if root != leave.root:
         raise DamagedError(
             leave.size - 1,
             f"expected the tiles to lead to the root {leave.root.hex()} of the seal, found "
             f"{root.hex()}; nothing was pruned",
         )
-    assert store.directory is not None
-    _sync_tree(store.directory / "tile")
+    with _failing("make the tiles durable"):
+        _sync_tree(store.directory / "tile")
 
 
 def _remains(source: Source, going: list[Seal], old: Remains | None) -> Remains:
@@ -204,7 +209,7 @@ def _drop(store: Store, stop: int) -> None:
 
 def _discard(store: Store, name: Digest) -> None:
     assert isinstance(store.objects, FileObjects)
-    with suppress(FileNotFoundError):
+    with _failing("remove an object"), suppress(FileNotFoundError):
         store.objects.path(name).unlink()
 
 
@@ -251,6 +256,30 @@ def _pieces(store: Store, number: int, end: Position) -> Iterator[Run | Frame]:
 
 def _read(store: Store, number: int, offset: int, count: int) -> bytes:
     return store.read(Position(number, offset), count)
+
+
+def _root_on_disk(folder: TileFolder, size: int) -> bytes:
+    """The root over the first ``size`` leaves as the files say, and nothing but the files."""
+    edge = Frontier()
+    for number in range(-(-size // WIDTH)):
+        left = min(size - number * WIDTH, WIDTH)
+        widths = [WIDTH, *(width for width in folder.widths(0, number) if width >= left)]
+        tiles = (folder.read(TileAt(0, number, width)) for width in widths)
+        data = next((tile for tile in tiles if tile is not None), b"")
+        edge.extend([data[at : at + 32] for at in range(0, min(left * 32, len(data)), 32)])
+    return edge.root()
+
+
+@contextmanager
+def _failing(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        kind = DiskFull if problem.errno in NO_ROOM else DurabilityError
+        raise kind(
+            f"expected to {what}, found: {problem.strerror}; this instance is closed: make room "
+            "or repair the disk, open the ledger again, and prune again"
+        ) from problem
 
 
 def _sync_tree(folder: Path) -> None:

@@ -278,7 +278,6 @@ def test_every_kill_of_pruning(tmp_path: Path, kind: Kind) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="Pruning lets errors of the system through unnamed", raises=OSError)
 @pytest.mark.parametrize("kind", [kind for kind in Kind if not kind.kills])
 def test_every_failure_of_pruning(tmp_path: Path, kind: Kind) -> None:
     test_every_call_of_every_history(tmp_path, three_segments, pruning, kind)
