@@ -48,7 +48,7 @@ class Mark(NamedTuple):
     @property
     def head(self) -> Head:
         """Size, chain digest and root."""
-        return Head(self.size, self.chain, Frontier(self.size, self.edge).root())
+        return Head(self.size, self.chain, Frontier.resumed(self.size, self.edge).root())
 
 
 class Follower:
@@ -98,7 +98,7 @@ class Follower:
         """Forget the records after the mark."""
         mark = self.mark
         self.size, self.chain, self.hlc = mark.size, mark.chain, mark.hlc
-        self.frontier = Frontier(mark.size, mark.edge)
+        self.frontier = Frontier.resumed(mark.size, mark.edge)
         self.keys = mark.keys
 
     def follow(self, piece: Run | Frame, segment: int) -> None:

@@ -367,7 +367,7 @@ class Writer:
         if not made.leaves:
             return
         synced, before = self._durability.synced, self._follower.mark
-        frontier = Frontier(before.size, before.edge)
+        frontier = Frontier.resumed(before.size, before.edge)
         frontier.extend(made.leaves)
         keys = keys or before.keys
         signed = self._sign(Head(made.size, made.chain, frontier.root()), made.hlc, keys)

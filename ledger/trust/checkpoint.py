@@ -67,14 +67,12 @@ def sign(
 
     ``epochs`` is what ``Epochs.statement`` gives for the head's size.
     """
-    text = (
-        f"{signer.name}\n{head.size}\n{encode64(head.root)}\n"
-        f"blake3 {encode64(head.chain)}\nhlc {hlc}\ndurability {durability}\n"
-    )
+    extensions = {"blake3": encode64(head.chain), "hlc": str(hlc), "durability": durability}
     if epochs is not None:
-        text += f"{_EPOCHS} {epochs}\n"
-    note = signer.sign(text)
-    return _from_note(note, note.encode())
+        extensions[_EPOCHS] = epochs
+    lines = "".join(f"{name} {content}\n" for name, content in extensions.items())
+    note = signer.sign(f"{signer.name}\n{head.size}\n{encode64(head.root)}\n{lines}")
+    return Checkpoint(signer.name, head.size, head.root, extensions, note.encode())
 
 
 def carries(published: bytes, note: bytes) -> bool:

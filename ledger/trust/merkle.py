@@ -45,6 +45,13 @@ class Frontier:
                 f"leaves, found {len(self.hashes)}"
             )
 
+    @classmethod
+    def resumed(cls, size: int, hashes: Iterable[bytes]) -> "Frontier":
+        """The same for an edge that a frontier gave; it is not judged again."""
+        edge = cls.__new__(cls)
+        edge.size, edge.hashes = size, list(hashes)
+        return edge
+
     def append(self, leaf: bytes) -> None:
         """Add the hash of the next leaf."""
         edge, rest = self.hashes, self.size
@@ -74,7 +81,7 @@ class Frontier:
 
     def copy(self) -> "Frontier":
         """An independent edge at the same size."""
-        return Frontier(self.size, self.hashes)
+        return Frontier.resumed(self.size, self.hashes)
 
     def root(self) -> bytes:
         """The root over all leaves so far."""
