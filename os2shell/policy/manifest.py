@@ -10,13 +10,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from ledger import Digest, Json, digest, encode
 from os2shell.model.capability import Capability, TokenId
 from os2shell.model.errors import ManifestError
-from os2shell.model.guest import Limits
+from os2shell.model.guest import Limits, Tier
 from os2shell.model.plain import from_json, to_json
+from os2shell.policy.imports import MODULE_NAME, PIN, native_words, restricted_words
 
 Grants = Mapping[TokenId, Mapping[Capability, tuple[str, ...]]]
 
@@ -64,6 +65,9 @@ LIMIT_UNITS: Mapping[str, tuple[str, int]] = {
 BUDGET_KEY = "token_budget"
 """The one limit that may be left out, and that is not of one run but of all runs of a token."""
 
+NATIVE_KEY = "native_imports"
+"""Where the native tier's import rules are recorded; left out where there are none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
@@ -79,10 +83,17 @@ class Manifest:
     required_layers: tuple[str, ...]
     restricted_imports: tuple[str, ...]
     token_budget: int | None = None
+    native_imports: tuple[str, ...] = ()
+
+    def imports(self, tier: Tier) -> tuple[str, ...]:
+        """The import rules of ``tier``, as words of ``policy.imports``."""
+        return self.restricted_imports if tier is Tier.RESTRICTED else self.native_imports
 
     def body(self) -> dict[str, Json]:
         """The canonical content, as it is recorded."""
         budget: dict[str, Json] = {BUDGET_KEY: self.token_budget} if self.token_budget else {}
+        words: list[Json] = list(self.native_imports)
+        native: dict[str, Json] = {NATIVE_KEY: words} if words else {}
         return {
             "name": self.name,
             "grants": {
@@ -93,6 +104,7 @@ class Manifest:
             "required_layers": list(self.required_layers),
             "restricted_imports": list(self.restricted_imports),
             **budget,
+            **native,
         }
 
     @property
@@ -152,6 +164,9 @@ def from_body(body: Json) -> Manifest:
                 required_layers=tuple(str(layer) for layer in layers),
                 restricted_imports=tuple(str(item) for item in imports),
                 token_budget=_number(added.get(BUDGET_KEY)),
+                native_imports=tuple(
+                    str(word) for word in _items(cast("Json", added.get(NATIVE_KEY)))
+                ),
             )
         case _:
             raise ManifestError("a recorded manifest of another form", expected="this version's")
@@ -165,7 +180,11 @@ class _Reader:
         self._lines = text.splitlines()
 
     def manifest(self, content: dict[str, Any]) -> Manifest:
-        self._keys("", content, {"name", "summary", "grants", "limits", "isolation", "restricted"})
+        self._keys(
+            "",
+            content,
+            {"name", "summary", "grants", "limits", "isolation", "restricted", "native"},
+        )
         name = self._text("name", content.get("name"))
         if not NAME.fullmatch(name):
             self._fail("name", f"{name!r}", "lower-case letters, digits and dashes")
@@ -176,6 +195,7 @@ class _Reader:
             required_layers=self._layers(self._table("isolation", content)),
             restricted_imports=self._imports(self._table("restricted", content)),
             token_budget=self._budget(self._table("limits", content)),
+            native_imports=self._native(content.get("native", {})),
         )
 
     def _grants(self, table: dict[str, Any]) -> Grants:
@@ -221,8 +241,34 @@ class _Reader:
         return tuple(sorted(set(names)))
 
     def _imports(self, table: dict[str, Any]) -> tuple[str, ...]:
-        self._keys("restricted", table, {"imports"})
-        return tuple(sorted(set(self._texts("imports", table.get("imports")))))
+        self._keys("restricted", table, {"imports", "modules"})
+        pinned = table.get("modules", {})
+        if not isinstance(pinned, dict):
+            self._fail("modules", f"{pinned!r}", "a table [restricted.modules]")
+        for name, pin in pinned.items():
+            if not isinstance(pin, str) or not PIN.fullmatch(pin):
+                self._fail(name, f"{pin!r}", "blake3: and 64 hex digits")
+        self._modules("modules", tuple(pinned))
+        allowed = self._modules("imports", self._texts("imports", table.get("imports")))
+        return restricted_words(allowed, pinned)
+
+    def _native(self, table: object) -> tuple[str, ...]:
+        """``[native.imports]``: ``deny`` names, or ``allow`` only some; without it, everything."""
+        if not isinstance(table, dict):
+            self._fail("native", f"{table!r}", "a table [native]")
+        self._keys("native", table, {"imports"})
+        rules = self._table("imports", {"imports": table.get("imports", {})})
+        self._keys("native.imports", rules, {"allow", "deny"})
+        denied = self._modules("deny", self._texts("deny", rules.get("deny", [])))
+        if "allow" not in rules:
+            return native_words(None, denied)
+        return native_words(self._modules("allow", self._texts("allow", rules["allow"])), denied)
+
+    def _modules(self, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not MODULE_NAME.fullmatch(name):
+                self._fail(key, f"{name!r}", "the full name of a module")
+        return names
 
     def _table(self, key: str, content: dict[str, Any]) -> dict[str, Any]:
         value = content.get(key)

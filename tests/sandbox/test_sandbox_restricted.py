@@ -157,8 +157,9 @@ def test_eval_shows_a_value_and_takes_statements(ran: Run, code: str, out: str) 
 def test_offence_is_named_with_its_line(ran: Run) -> None:
     result = ran("x = 1\nx.__class__", tier=Tier.RESTRICTED)
     assert result.err == (
-        'pyvm: not allowed: Line 2: "__class__" is an invalid attribute name because it starts '
-        'with "_".\n'
+        'pyvm: <string>:2: not allowed: "__class__" is an attribute that starts with "_"\n'
+        "    x.__class__\n"
+        "  instead: type(x) gives the class\n"
     )
 
 

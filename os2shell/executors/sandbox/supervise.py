@@ -19,6 +19,7 @@ from typing import Protocol, cast, runtime_checkable
 from os2shell.executors.sandbox import tree, wire
 from os2shell.executors.sandbox.budget import OVERDRAWN, SPENT, Meter
 from os2shell.executors.sandbox.errors import ProtocolBroken
+from os2shell.executors.sandbox.imports import Imports, decoded, resolved
 from os2shell.executors.sandbox.job import (
     INTERRUPTED_CODE,
     LIMIT_CODE,
@@ -62,7 +63,7 @@ class Supervisor:
         self._io = io
         self._layers = layers
         self._incoming = wire.Incoming()
-        self._queued = bytearray(_job_message(job))
+        self._queued = bytearray(_job_message(job, process.workspace_fd))
         self._asked: bytes | None = None
         self._answering = False
         self._interrupts = 0
@@ -70,6 +71,7 @@ class Supervisor:
         self._kill_at_ns: int | None = None
         self._cause: str | None = None
         self._outcome: tuple[int, str] | None = None
+        self._imports = Imports()
         self._meter = Meter(job.token_budget)
         self._cpu_ns = self._memory_peak = self._tasks_peak = 0
         self._start_ns = time.monotonic_ns()
@@ -267,6 +269,8 @@ class Supervisor:
                     self._ask(request)
                 else:
                     self._cause = self._cause or OVERDRAWN
+            case (b"imports", *fields):
+                self._imports = decoded(tuple(fields))
             case (b"outcome", code, cause) if code.isdigit() and len(code) < 4:  # noqa: PLR2004
                 told = cause.decode("ascii", "replace")
                 if told not in _TOLD_CAUSES:
@@ -329,6 +333,7 @@ class Supervisor:
                 tokens=self._meter.tokens,
             ),
             self._layers,
+            self._imports,
         )
 
     def _verdict(self, status: int) -> tuple[int, str]:
@@ -358,7 +363,7 @@ def _signal_name(number: int) -> str:
         return f"SIG{number}"
 
 
-def _job_message(job: Job) -> bytes:
+def _job_message(job: Job, workspace_fd: int) -> bytes:
     """The job as the guest's boot reads it."""
     return wire.pack(
         b"job",
@@ -369,7 +374,7 @@ def _job_message(job: Job) -> bytes:
         b"%d" % len(job.arguments),
         job.seed,
         b"%d" % job.clock_start_ns,
-        b"\0".join(name.encode() for name in job.imports),
+        b"\0".join(word.encode() for word in resolved(job.imports, workspace_fd)),
         b"" if job.token_budget is None else b"%d" % job.token_budget,
         os.fsencode(job.watch),
     )

@@ -79,4 +79,51 @@ class SandboxReleased:
         return to_json(self)
 
 
-EVENTS = (SandboxCreated, Started, Streamed, Completed, SandboxReleased)
+@dataclass(frozen=True, slots=True)
+class ImportsAllowed:
+    """Modules that the program got: the first 64 names as they came, and how many in all."""
+
+    kind: ClassVar[str] = "python_vm_import_allowed"
+    names: tuple[str, ...]
+    count: int
+
+    def body(self) -> Json:
+        """The canonical content."""
+        return to_json(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportsDenied:
+    """Modules that the program asked for and was refused, bounded as the allowed ones."""
+
+    kind: ClassVar[str] = "python_vm_import_denied"
+    names: tuple[str, ...]
+    count: int
+
+    def body(self) -> Json:
+        """The canonical content."""
+        return to_json(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportsPinned:
+    """Workspace modules that were loaded by their digests: rows of name and digest."""
+
+    kind: ClassVar[str] = "python_vm_import_pinned"
+    modules: Json
+
+    def body(self) -> Json:
+        """The canonical content."""
+        return to_json(self)
+
+
+EVENTS = (
+    SandboxCreated,
+    Started,
+    ImportsAllowed,
+    ImportsDenied,
+    ImportsPinned,
+    Streamed,
+    Completed,
+    SandboxReleased,
+)

@@ -27,6 +27,7 @@ from os2shell.subsystems.python_vm.events import (
     Started,
     Streamed,
 )
+from os2shell.subsystems.python_vm.imports import imports_of
 from os2shell.subsystems.python_vm.options import SECOND_NS, RunOptions
 
 NEEDS = frozenset(
@@ -78,7 +79,7 @@ def run_python(options: RunOptions, program: str, tier: Tier, context: Context) 
         seed=_seed(options, context),
         clock_start_ns=_clock_start(options, context),
         limits=manifest.limits,
-        imports=manifest.restricted_imports if tier is Tier.RESTRICTED else (),
+        imports=manifest.imports(tier),
         layers=manifest.required_layers,
         raw=options.raw,
         token_budget=_budget(options, manifest, context),
@@ -104,6 +105,7 @@ def run_python(options: RunOptions, program: str, tier: Tier, context: Context) 
                 effect.seed,
                 effect.clock_start_ns,
             ),
+            *imports_of(answer.result.get("imports"), effect.imports),
             Streamed("stdout", answer.result["stdout"]),
             Streamed("stderr", answer.result["stderr"]),
             Completed(

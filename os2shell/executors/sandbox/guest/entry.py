@@ -17,14 +17,15 @@ _OURS = "/os2/"
 class Plan:
     """What to run."""
 
-    __slots__ = ("arguments", "imports", "kind", "restricted", "target")
+    __slots__ = ("arguments", "imports", "kind", "record", "restricted", "target")
 
-    def __init__(self, *, restricted, kind, target, arguments, imports) -> None:
+    def __init__(self, *, restricted, kind, target, arguments, imports, record) -> None:
         self.restricted = restricted
         self.kind = kind
         self.target = target
         self.arguments = arguments
         self.imports = imports
+        self.record = record
 
 
 def perform(plan: Plan) -> "tuple[int, str]":
@@ -35,7 +36,7 @@ def perform(plan: Plan) -> "tuple[int, str]":
             if plan.restricted:
                 from . import restricted
 
-                restricted.run(plan)
+                restricted.run(plan, plan.record)
             else:
                 _RUNNERS[plan.kind](plan)
         finally:

@@ -1,7 +1,9 @@
-"""Modules as restricted programs get them: a plain object with the public names that are no modules.
+"""Modules as restricted programs get them: a plain object with the public names this table lists.
 
-A real module is a way out (its own imports lie in it); a facade holds values only, taken once.
-Withheld are names that would evaluate text, look attributes up by text, or format with either.
+A real module is a way out (its own imports lie in it); a facade holds values only, taken once. A module
+that is not in the table has no facade, whatever a manifest lists. Left out are names that would evaluate
+text, look attributes up by text, write into modules, or make classes without the guards; a few come
+as guarded versions of our own.
 """
 
 # Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
@@ -10,23 +12,79 @@ Withheld are names that would evaluate text, look attributes up by text, or form
 import importlib
 from types import ModuleType
 
+from . import guards
+from .adapted import ADAPTED, prepare
 from .guards import allowed_name, is_metaclass
 
-NEVER = frozenset(
-    "_thread ast asyncio atexit bdb builtins code codecs codeop compileall concurrent ctypes dbm dis faulthandler fcntl "
-    "gc importlib inspect io logging marshal mmap multiprocessing nt operator os pathlib pdb pickle pkgutil "
-    "platform posix profile pty resource runpy shelve shutil signal site socket ssl subprocess symtable "
-    "sys sysconfig tempfile threading timeit trace traceback tracemalloc types unittest warnings weakref zipimport".split()
-)
-"""Refused even when a manifest lists them: each hands out the interpreter, or objects beneath it."""
+ALL = ""
+"""All of the module's ``__all__``: reviewed as a whole."""
 
-WITHHELD = {
-    "collections": {"UserString", "abc"},
-    "dataclasses": {"make_dataclass"},
-    "functools": {"singledispatch", "singledispatchmethod", "update_wrapper", "wraps"},
-    "string": {"Formatter"},
-    "typing": {"ForwardRef", "evaluate_forward_ref", "get_type_hints", "no_type_check"},
-}
+PUBLIC = {
+    "__future__": "annotations division generator_stop",
+    "abc": "ABC abstractmethod",
+    "base64": "b64encode b64decode standard_b64encode standard_b64decode urlsafe_b64encode urlsafe_b64decode "
+    "b32encode b32decode b16encode b16decode a85encode a85decode b85encode b85decode",
+    "binascii": "a2b_base64 a2b_hex b2a_base64 b2a_hex crc32 crc_hqx hexlify unhexlify Error",
+    "bisect": "bisect bisect_left bisect_right insort insort_left insort_right",
+    "calendar": "isleap leapdays monthrange monthcalendar weekday timegm day_name day_abbr month_name month_abbr "
+    "Calendar TextCalendar MONDAY TUESDAY WEDNESDAY THURSDAY FRIDAY SATURDAY SUNDAY",
+    "cmath": "acos acosh asin asinh atan atanh cos cosh e exp inf infj isclose isfinite isinf isnan log log10 nan "
+    "nanj phase pi polar rect sin sinh sqrt tan tanh tau",
+    "collections": "ChainMap Counter OrderedDict UserDict UserList defaultdict deque namedtuple",
+    "collections.abc": ALL,
+    "colorsys": ALL,
+    "contextlib": "AbstractContextManager ContextDecorator ExitStack closing contextmanager nullcontext suppress",
+    "copy": "copy deepcopy Error",
+    "csv": "DictReader DictWriter Error reader writer QUOTE_ALL QUOTE_MINIMAL QUOTE_NONE QUOTE_NONNUMERIC",
+    "dataclasses": "dataclass field fields asdict astuple replace is_dataclass FrozenInstanceError InitVar KW_ONLY "
+    "MISSING",
+    "datetime": ALL,
+    "decimal": ALL,
+    "difflib": "SequenceMatcher Differ get_close_matches ndiff restore unified_diff context_diff",
+    "enum": "Enum IntEnum StrEnum Flag IntFlag ReprEnum auto unique verify EnumCheck CONTINUOUS NAMED_FLAGS "
+    "UNIQUE FlagBoundary STRICT CONFORM EJECT KEEP member nonmember show_flag_values",
+    "fractions": "Fraction",
+    "functools": "cache cached_property cmp_to_key lru_cache partial partialmethod reduce total_ordering wraps",
+    "graphlib": "TopologicalSorter CycleError",
+    "hashlib": "md5 sha1 sha224 sha256 sha384 sha512 sha3_224 sha3_256 sha3_384 sha3_512 blake2b blake2s "
+    "shake_128 shake_256 pbkdf2_hmac",
+    "heapq": ALL,
+    "html": "escape unescape",
+    "itertools": "accumulate batched chain combinations combinations_with_replacement compress count cycle "
+    "dropwhile filterfalse groupby islice pairwise permutations product repeat starmap takewhile tee zip_longest",
+    "json": "dumps loads JSONDecodeError JSONDecoder JSONEncoder",
+    "keyword": "iskeyword issoftkeyword kwlist softkwlist",
+    "math": "acos acosh asin asinh atan atan2 atanh cbrt ceil comb copysign cos cosh degrees dist e erf erfc exp "
+    "exp2 expm1 fabs factorial floor fma fmod frexp fsum gamma gcd hypot inf isclose isfinite isinf isnan isqrt "
+    "lcm ldexp lgamma log log10 log1p log2 modf nan nextafter perm pi pow prod radians remainder sin sinh sqrt "
+    "sumprod tan tanh tau trunc ulp",
+    "numbers": "Number Complex Real Rational Integral",
+    "operator": "abs add and_ attrgetter concat contains countOf delitem eq floordiv ge getitem gt iadd iand "
+    "iconcat ifloordiv ilshift imatmul imod imul index indexOf inv invert ior ipow irshift is_ is_not isub "
+    "itemgetter itruediv ixor le length_hint lshift lt matmul methodcaller mod mul ne neg not_ or_ pos pow "
+    "rshift setitem sub truediv truth xor",
+    "random": ALL,
+    "re": ALL,
+    "secrets": "choice compare_digest randbelow randbits token_bytes token_hex token_urlsafe",
+    "statistics": ALL,
+    "string": "ascii_letters ascii_lowercase ascii_uppercase capwords digits hexdigits octdigits printable "
+    "punctuation whitespace Template",
+    "struct": "calcsize pack unpack unpack_from iter_unpack Struct error",
+    "textwrap": ALL,
+    "time": "asctime ctime gmtime localtime mktime monotonic monotonic_ns perf_counter perf_counter_ns "
+    "process_time process_time_ns sleep strftime strptime struct_time time time_ns timezone tzname",
+    "typing": "AbstractSet Annotated Any AnyStr Callable ClassVar Collection Concatenate Container Counter "
+    "DefaultDict Deque Dict Final FrozenSet Generator Generic Hashable ItemsView Iterable Iterator KeysView "
+    "List Literal LiteralString Mapping MappingView MutableMapping MutableSequence MutableSet NamedTuple Never "
+    "NewType NoReturn NotRequired Optional OrderedDict ParamSpec Protocol Required Reversible Self Sequence Set "
+    "Sized SupportsAbs SupportsFloat SupportsInt Text Tuple Type TypeAlias TypeGuard TypeVar TypedDict Union "
+    "ValuesView assert_never cast final overload override runtime_checkable TYPE_CHECKING",
+    "unicodedata": "bidirectional category combining decimal digit east_asian_width is_normalized lookup mirrored "
+    "name normalize numeric unidata_version",
+    "uuid": "UUID uuid3 uuid4 uuid5 NAMESPACE_DNS NAMESPACE_OID NAMESPACE_URL NAMESPACE_X500",
+    "zlib": "adler32 compress compressobj crc32 decompress decompressobj error",
+}  # fmt: skip
+"""Every module that has a facade, and the names in it; a name that this Python lacks is left out."""
 
 
 class Facade:
@@ -41,50 +99,66 @@ class Facade:
 
 
 class Importer:
-    """``__import__`` of a restricted program: the allow-list, and nothing beside it."""
+    """``__import__`` of a restricted program: the allow-list, pinned modules, and nothing beside them."""
 
-    def __init__(self, allowed) -> None:
-        self._allowed = frozenset(allowed)
+    def __init__(self, rules, record, load) -> None:
+        """``load(name, pin, values)`` runs a pinned module and fills ``values``."""
+        self._rules = rules
+        self._record = record
+        self._load = load
         self._made: dict = {}
 
     def __call__(self, name, globals=None, locals=None, fromlist=(), level=0):
-        if level or name not in self._allowed or name.partition(".")[0] in NEVER:
-            listed = ", ".join(sorted(self._allowed - NEVER)) or "nothing"
-            raise ImportError(f"import of {name!r} is not allowed here; allowed: {listed}")
+        if level:
+            raise ImportError("imports are by full name in restricted programs")
+        self._judge(name)
         if "." in name and not fromlist:
             raise ImportError(f"write `from {name} import …`; a package is no single facade")
         return self._facade(name)
 
+    def _judge(self, name) -> None:
+        if name == "__future__" or name in self._rules.pinned:
+            return
+        if name in self._rules.allowed and name in PUBLIC:
+            return
+        self._record.note("denied", name)
+        listed = ", ".join(sorted((self._rules.allowed & PUBLIC.keys()) | self._rules.pinned.keys()))
+        why = "has no facade for restricted programs" if name in self._rules.allowed else "is not allowed here"
+        raise ImportError(f"import of {name!r} {why}; allowed: {listed or 'nothing'}", name=name)
+
     def _facade(self, name):
-        if name not in self._made:
-            self._made[name] = Facade(name, _public(importlib.import_module(name)))
-        return self._made[name]
+        made = self._made.get(name)
+        if made is None:
+            pin = self._rules.pinned.get(name)
+            if pin is None:
+                made = self._made[name] = Facade(name, public(name))
+                self._record.note("allowed", name)
+            else:
+                made = self._made[name] = Facade(name, {})  # ready for a circle of imports
+                try:
+                    self._load(name, pin, made.__dict__)
+                except BaseException:
+                    del self._made[name]
+                    self._record.note("denied", name)
+                    raise
+                self._record.note("pinned", name)
+        return made
 
 
-def _public(module) -> dict:
-    """The values guests may have."""
-    names = getattr(module, "__all__", None)
-    if names is None:
-        names = [name for name in vars(module) if not name.startswith("_")]
+def public(name) -> dict:
+    """The values that the facade of ``name`` holds."""
+    module = importlib.import_module(name)
+    prepare(name, module)
     values = {}
-    withheld = WITHHELD.get(module.__name__, set())
-    for name in names:
-        value = getattr(module, name, None)
-        if (
-            name in withheld
-            or name.startswith("_")
-            or isinstance(value, ModuleType)
-            or is_metaclass(value)
-        ):
+    for each in PUBLIC[name].split() or module.__all__:
+        value = ADAPTED.get((name, each))
+        if value is None:
+            if not hasattr(module, each):
+                continue
+            value = getattr(module, each)
+        if isinstance(value, ModuleType) or is_metaclass(value):
             continue
-        values[allowed_name(name)] = value
-    if module.__name__ == "functools":
-        values["wraps"] = _wraps
+        values[allowed_name(each)] = value
+        if issubclass(type(value), type):
+            guards.bases.add(value)
     return values
-
-
-def _wraps(wrapped):
-    """``functools.wraps`` with its defaults; other attribute names would be a way around the guards."""
-    import functools
-
-    return functools.wraps(wrapped)

@@ -1,36 +1,34 @@
 """What the restricted tier's transformed code calls instead of the bare operations.
 
-No guard hands out a module, a name with a leading underscore, or a frame, code or generator's
-inside; ``str.format`` looks fields up through the same guards. Items and iteration need no guard of
-their own: nothing that must not be reached lies in any container that guests get.
+Guarded are the ways to a value: attributes, formats, imports, classes. None hands out a module, a
+metaclass, a frame or a code object, a name with a leading underscore, or the bare ``str.format``.
+Moving a value on (iterating, indexing, calling) needs no guard then: nothing that must not be reached
+lies in any container that guests get (docs/decisions/0013).
 """
 
 # Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,explicit-override,type-arg,attr-defined"
 
-import _string  # type: ignore[import-not-found]
-import builtins
-import functools
-import operator
-import string
-from types import FunctionType, ModuleType
+import collections
+from types import CodeType, FrameType, FunctionType, ModuleType, TracebackType
 
-from RestrictedPython.Guards import (
-    guarded_iter_unpack_sequence,
-    guarded_unpack_sequence,
-    safe_builtins,
-)
 from RestrictedPython.transformer import INSPECT_ATTRIBUTES
 
+from .formats import FORMATS, text_format
+
+READABLE = frozenset({"__name__", "__qualname__", "__doc__"})
+"""Underscored attributes that anybody may read: texts."""
+
 _MISSING = object()
-_WRITABLE = (dict, list, set, bytearray)
-_INPLACE = {
-    "+=": operator.iadd, "-=": operator.isub, "*=": operator.imul, "/=": operator.itruediv,
-    "%=": operator.imod, "**=": operator.ipow, "<<=": operator.ilshift, ">>=": operator.irshift,
-    "|=": operator.ior, "^=": operator.ixor, "&=": operator.iand, "//=": operator.ifloordiv,
-    "@=": operator.imatmul,
-}  # fmt: skip
-_guest_classes: set = set()
+_SUSPECT = frozenset({ModuleType, FrameType, CodeType, type})
+_CONTAINERS = frozenset({
+    dict, list, set, bytearray, collections.defaultdict, collections.OrderedDict, collections.Counter,
+    collections.deque, collections.ChainMap, collections.UserDict, collections.UserList,
+})  # fmt: skip
+own_classes: set = set()
+"""Classes that guests defined; their instances are the guests' to change."""
+bases: set = set()
+"""Classes of ours that guests may inherit from."""
 
 
 def allowed_name(name) -> str:
@@ -42,55 +40,43 @@ def allowed_name(name) -> str:
     return name
 
 
-def guarded_getattr(object, name, default=_MISSING, /):
-    """``getattr`` within the policy."""
-    allowed_name(name)
-    if name in ("format", "format_map"):
-        text = _string_format(object, name)
-        if text is not None:
-            return text
-    value = getattr(object, name) if default is _MISSING else getattr(object, name, default)
-    if isinstance(value, ModuleType) or is_metaclass(value):
+def read(object, name):
+    """``object.name`` where the policy has judged ``name`` already."""
+    value = getattr(object, name)
+    if type(value) in _SUSPECT:
+        return opened(value, name)
+    return value
+
+
+def opened(value, name):
+    """``value``, unless its kind is closed."""
+    if isinstance(value, (ModuleType, FrameType, CodeType, TracebackType)) or is_metaclass(value):
         raise AttributeError(
-            f"{name!r} is a module or metaclass, and closed to restricted programs"
+            f"{name!r} is a {type(value).__name__}, and closed to restricted programs"
         )
     return value
 
 
-def _string_format(object, name):
-    """A safe ``format`` for strings and for string classes; None for anything else."""
-    if isinstance(object, str):
-        return functools.partial(_SAFE[name], object)
-    if isinstance(object, type) and issubclass(object, str):
-        return _SAFE[name]
-    return None
+def guarded_getattr(object, name, default=_MISSING, /):
+    """``getattr`` within the policy."""
+    if type(name) is not str or name not in READABLE:
+        allowed_name(name)
+    value = getattr(object, name) if default is _MISSING else getattr(object, name, default)
+    if name in FORMATS:
+        return text_format(value, name, guarded_getattr)
+    return opened(value, name)
 
 
-class _Formatter(string.Formatter):
-    """Fields are looked up through the guards."""
-
-    def get_field(self, field_name, args, kwargs):
-        first, rest = _string.formatter_field_name_split(field_name)
-        value = self.get_value(first, args, kwargs)
-        for is_attribute, part in rest:
-            value = guarded_getattr(value, part) if is_attribute else value[part]
-        return value, first
-
-
-def _format(text, /, *args, **kwargs):
-    return _Formatter().vformat(text, args, kwargs)
-
-
-def _format_map(text, mapping, /):
-    return _Formatter().vformat(text, (), mapping)
-
-
-_SAFE = {"format": _format, "format_map": _format_map}
+def read_special(object, name):
+    """``super().__special__``, and of nothing but a real ``super()``."""
+    if type(object) is not super:
+        raise AttributeError(f"{name!r} is for super() only in restricted programs")
+    return getattr(object, name)
 
 
 def is_metaclass(value) -> bool:
     """Whether calling ``value`` makes classes: with that, any special method could be defined."""
-    return isinstance(value, type) and issubclass(value, type)
+    return issubclass(type(value), type) and issubclass(value, type)
 
 
 def guarded_hasattr(object, name, /):
@@ -115,91 +101,79 @@ def guarded_delattr(object, name, /):
 def writable(object):
     """``object``, if guests may change it: containers, their own classes, instances and functions."""
     kind = type(object)
-    own = (
-        kind in _guest_classes or object in _guest_classes
-        if isinstance(object, type)
-        else kind in _guest_classes
-    )
-    if own or isinstance(object, _WRITABLE) or kind.__module__ == "collections":
+    if kind in _CONTAINERS or kind in own_classes:
+        return object
+    return _rarely_writable(object, kind)
+
+
+def _rarely_writable(object, kind):
+    if issubclass(kind, type) and object in own_classes:
         return object
     if kind is FunctionType and object.__globals__.get("__metaclass__") is METACLASS:
         return object
-    raise TypeError(f"a restricted program cannot change a {kind.__name__}")
+    if kind.__module__ == "decimal" and kind.__name__ == "Context":
+        return object
+    if issubclass(kind, dict) and kind.__qualname__ == "SignalDict":
+        return object
+    raise TypeError(
+        f"a restricted program cannot change a {kind.__name__}: it is none of its own, and no container"
+    )
 
 
-def inplace(sign, target, value):
-    """``x += v``."""
-    return _INPLACE[sign](target, value)
+class TypeStandIn:
+    """``type`` with one argument: ``type(x)``, ``isinstance(x, type)``, ``type[C]`` in annotations."""
 
+    __slots__ = ()
 
-def inplace_item(sign, container, key, value):
-    """``c[k] += v``."""
-    writable(container)[key] = _INPLACE[sign](container[key], value)
+    def __call__(self, *arguments, **keywords):
+        if len(arguments) != 1 or keywords:
+            raise TypeError(
+                "type() takes one argument in restricted programs; write a class statement"
+            )
+        found = type(arguments[0])
+        return self if is_metaclass(found) else found
 
+    def __getitem__(self, item):
+        return object
 
-def inplace_attribute(sign, object, name, value):
-    """``o.n += v``."""
-    guarded_setattr(object, name, _INPLACE[sign](guarded_getattr(object, name), value))
+    def __or__(self, other):
+        return object
 
+    __ror__ = __or__
 
-def apply(function, /, *args, **kwargs):
-    """A call with ``*args`` or ``**kwargs``."""
-    return function(*args, **kwargs)
+    def __instancecheck__(self, value):
+        return isinstance(value, type)
 
+    def __subclasscheck__(self, value):
+        return False
 
-def one_argument_type(object, /):
-    """``type(x)``; classes are made by class statements only."""
-    found = type(object)
-    if is_metaclass(found):
-        raise TypeError("the class of a class is closed to restricted programs")
-    return found
+    def __repr__(self):
+        return "<class 'type'>"
 
 
 class Metaclass:
     """Makes guest classes by the metaclass their bases ask for, and remembers them."""
 
-    def __prepare__(self, name, bases, **_):
-        return self._winner(bases).__prepare__(name, bases)
+    def __prepare__(self, name, parents, **_):
+        return self._winner(parents).__prepare__(name, parents)
 
-    def __call__(self, name, bases, contents, **_):
-        made = self._winner(bases)(name, bases, contents)
-        _guest_classes.add(made)
+    def __call__(self, name, parents, contents, **_):
+        made = self._winner(parents)(name, parents, contents)
+        if issubclass(type(made), type):
+            own_classes.add(made)
         return made
 
     @staticmethod
-    def _winner(bases):
+    def _winner(parents):
         winner = type
-        for base in bases:
-            if is_metaclass(base):
+        for parent in parents:
+            if not issubclass(type(parent), type) or is_metaclass(parent):
                 raise TypeError("a restricted program cannot define metaclasses")
-            if issubclass(type(base), winner):
-                winner = type(base)
+            if parent not in bases and parent not in own_classes:
+                raise TypeError(f"a restricted program cannot inherit from {parent.__name__}")
+            if issubclass(type(parent), winner):
+                winner = type(parent)
         return winner
 
 
 METACLASS = Metaclass()
-
-_PLAIN = (
-    "all any ascii bin bytearray bytes classmethod dict enumerate filter format frozenset input iter "
-    "list map max min next object print property reversed set sorted staticmethod sum super tuple zip"
-).split()
-
-
-def namespace(importer) -> dict:
-    """The globals of a restricted program."""
-    offered = {**safe_builtins, **{name: getattr(builtins, name) for name in _PLAIN}}
-    for name, value in vars(builtins).items():
-        if isinstance(value, type) and issubclass(value, BaseException) and "Group" not in name:
-            offered[name] = value
-    offered |= {
-        "__import__": importer, "delattr": guarded_delattr, "getattr": guarded_getattr,
-        "hasattr": guarded_hasattr, "setattr": guarded_setattr, "type": one_argument_type,
-    }  # fmt: skip
-    offered.pop("_getattr_", None)
-    return {
-        "__builtins__": offered, "__name__": "__main__", "__metaclass__": METACLASS,
-        "_apply_": apply, "_getattr_": guarded_getattr, "_getitem_": operator.getitem,
-        "_getiter_": iter, "_inplace_attribute_": inplace_attribute, "_inplace_item_": inplace_item,
-        "_inplacevar_": inplace, "_iter_unpack_sequence_": guarded_iter_unpack_sequence,
-        "_unpack_sequence_": guarded_unpack_sequence, "_write_": writable,
-    }  # fmt: skip

@@ -1,7 +1,8 @@
 """Runs a program of the restricted tier: compiled by the policy, with guarded globals.
 
 A program that breaks the policy is not started: each offence is named with its line, exit code 1.
-What it does at run time against the guards is an ordinary exception in its own traceback.
+What it does at run time against the guards is an ordinary exception in its own traceback. Workspace
+modules that the manifest pins are compiled by the same policy, into a world of their own.
 """
 
 # Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
@@ -11,34 +12,46 @@ import os
 import sys
 
 
-def run(plan) -> None:
+def run(plan, record) -> None:
     """Run ``plan``; raises what the program raises, SystemExit(1) for a policy violation."""
     sys.path.insert(0, "/os2")
     try:
-        from RestrictedPython import compile_restricted_eval, compile_restricted_exec
-
         from .facades import Importer
-        from .guards import namespace
-        from .policy import Policy
+        from .imports import Rules
+        from .offered import namespace
+        from .policy import compiled
     finally:
         sys.path.remove("/os2")
     source, filename = _source(plan)
     sys.argv = [plan.target if plan.kind == "script" else "-c", *plan.arguments]
-    world = namespace(Importer(plan.imports))
+
+    def load(name, pin, values) -> None:
+        """Run the pinned module ``name``; what it binds becomes ``values``, for importers to see."""
+        text, path = _pinned(name, pin)
+        code, offences = compiled(text, path, "exec")
+        if offences:
+            told = "; ".join(offence.told(path) for offence in offences)
+            raise ImportError(f"module {name!r} breaks the policy: {told}", name=name)
+        inner = namespace(importer, name)
+        closed = frozenset(inner)
+        exec(code, inner)
+        values.update((key, inner[key]) for key in inner if key not in closed and key[:1] != "_")
+
+    importer = Importer(Rules(plan.imports), record, load)
+    world = namespace(importer)
     if plan.kind == "eval" and _is_expression(source):
-        code = _compiled(compile_restricted_eval(source.strip(), filename, policy=Policy))
-        value = eval(code, world)
+        value = eval(_allowed(compiled(source.strip(), filename, "eval"), source, filename), world)
         if value is not None:
             print(repr(value))
         return
-    compile(source, filename, "exec", dont_inherit=True)  # a plain mistake is shown as CPython does
-    exec(_compiled(compile_restricted_exec(source, filename, policy=Policy)), world)
+    exec(_allowed(compiled(source, filename, "exec"), source, filename), world)
 
 
 def _source(plan) -> "tuple[str, str]":
     """The program's text and the name it is shown under."""
     if plan.kind == "module":
-        _refuse(["modules cannot be run here: give a script"])
+        print("pyvm: not allowed: modules cannot be run here: give a script", file=sys.stderr)
+        raise SystemExit(1)
     if plan.kind != "script":
         return plan.target, "<string>"
     path = os.path.normpath(os.path.join("/w", plan.target))
@@ -51,9 +64,27 @@ def _source(plan) -> "tuple[str, str]":
             file=sys.stderr,
         )
         raise SystemExit(2) from None
+    return _decoded(data), path
+
+
+def _decoded(data: bytes) -> str:
     from importlib.util import decode_source
 
-    return decode_source(data), path
+    return decode_source(data)
+
+
+def _pinned(name: str, pin: str) -> "tuple[str, str]":
+    """The text of a pinned module and its path; raises ImportError where its bytes are others."""
+    if not pin.startswith("sha256:"):
+        raise ImportError(f"pinned module {name!r} {pin.lstrip('!')}", name=name)
+    path = "/w/" + name.replace(".", "/") + ".py"
+    import hashlib
+
+    with open(path, "rb") as file:
+        data = file.read()
+    if hashlib.sha256(data).hexdigest() != pin.removeprefix("sha256:"):
+        raise ImportError(f"pinned module {name!r} changed while the program ran", name=name)
+    return _decoded(data), path
 
 
 def _is_expression(source: str) -> bool:
@@ -64,14 +95,16 @@ def _is_expression(source: str) -> bool:
     return True
 
 
-def _compiled(result):
+def _allowed(result, source, filename):
     """The code, or an end with every offence named."""
-    if result.errors:
-        _refuse(result.errors)
-    return result.code
-
-
-def _refuse(offences) -> None:
+    code, offences = result
+    if not offences:
+        return code
+    lines = source.splitlines()
     for offence in offences:
-        print(f"pyvm: not allowed: {offence}", file=sys.stderr)
+        print(f"pyvm: {filename}:{offence.line}: not allowed: {offence.rule}", file=sys.stderr)
+        if 0 < offence.line <= len(lines):
+            print(f"    {lines[offence.line - 1].strip()[:200]}", file=sys.stderr)
+        if offence.instead:
+            print(f"  instead: {offence.instead}", file=sys.stderr)
     raise SystemExit(1)

@@ -1,0 +1,134 @@
+"""Guarded versions of what allowed modules offer: they look names up, change or make classes.
+
+Each behaves as the real one for a program within the policy.
+"""
+
+# Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,explicit-override,type-arg,attr-defined,misc,arg-type"
+
+from . import guards
+
+
+def wraps(wrapped):
+    """``functools.wraps`` with its defaults; other attribute names would be a way around the guards."""
+
+    def decorate(wrapper):
+        import functools
+
+        return functools.update_wrapper(guards.writable(wrapper), wrapped)
+
+    return decorate
+
+
+def own(decorator, cls):
+    """Apply a decorator of classes to one of the guest's own; a new class is the guest's as well."""
+    if not issubclass(type(cls), type) or cls not in guards.own_classes:
+        raise TypeError("a restricted program can decorate classes of its own only")
+    made = decorator(cls)
+    guards.own_classes.add(made)
+    return made
+
+
+def dataclass(cls=None, /, **options):
+    """``dataclasses.dataclass``, for the guest's own classes."""
+    import dataclasses
+
+    if cls is None:
+        return lambda cls: own(dataclasses.dataclass(**options), cls)
+    return own(dataclasses.dataclass(**options), cls)
+
+
+def total_ordering(cls):
+    """``functools.total_ordering``, for the guest's own classes."""
+    import functools
+
+    return own(functools.total_ordering, cls)
+
+
+def namedtuple(typename, field_names, *, rename=False, defaults=None):
+    """``collections.namedtuple``."""
+    import collections
+
+    made = collections.namedtuple(
+        typename, field_names, rename=rename, defaults=defaults, module="__main__"
+    )
+    guards.own_classes.add(made)
+    return made
+
+
+def attrgetter(attr, /, *attrs):
+    """``operator.attrgetter`` through the guard."""
+    names = (attr, *attrs)
+
+    def one(object, dotted):
+        for name in dotted.split("."):
+            object = guards.guarded_getattr(object, name)
+        return object
+
+    def get(object, /):
+        found = tuple(one(object, dotted) for dotted in names)
+        return found[0] if len(found) == 1 else found
+
+    return get
+
+
+def methodcaller(name, /, *args, **kwargs):
+    """``operator.methodcaller`` through the guard."""
+
+    def call(object, /):
+        return guards.guarded_getattr(object, name)(*args, **kwargs)
+
+    return call
+
+
+def setitem(container, key, value, /):
+    """``operator.setitem`` on what the guest may change."""
+    guards.writable(container)[key] = value
+
+
+def delitem(container, key, /):
+    """``operator.delitem`` on what the guest may change."""
+    del guards.writable(container)[key]
+
+
+ADAPTED = {
+    ("collections", "namedtuple"): namedtuple,
+    ("dataclasses", "dataclass"): dataclass,
+    ("functools", "total_ordering"): total_ordering,
+    ("functools", "wraps"): wraps,
+    ("operator", "attrgetter"): attrgetter,
+    ("operator", "delitem"): delitem,
+    ("operator", "methodcaller"): methodcaller,
+    ("operator", "setitem"): setitem,
+}
+
+
+def prepare(name, module) -> None:
+    """Close what lies in the classes of ``module`` themselves."""
+    if name == "enum":
+        _prepare_enum(module)
+    elif name == "typing":
+        guards.bases.update((type_of(module.NamedTuple), type_of(module.TypedDict)))
+
+
+def type_of(special):
+    """The class that stands among the bases where ``special`` was written."""
+    return special.__mro_entries__((special,))[0]
+
+
+def _prepare_enum(module) -> None:
+    """``Enum("Name", {…})`` would take any special method from the table: members have plain names."""
+    real = module.EnumType._create_
+
+    def _create_(cls, class_name, names, *, module=None, qualname=None, type=None, **options):
+        if isinstance(names, str):
+            names = str(names).replace(",", " ").split()
+        pairs = list(names.items() if isinstance(names, dict) else names)
+        if pairs and not isinstance(pairs[0], str):
+            pairs = [tuple(pair) for pair in pairs]  # fixed: nobody answers otherwise the second time
+        for pair in pairs:
+            guards.allowed_name(pair[0] if type(pair) is tuple else pair)
+        names = pairs
+        return real(cls, class_name, names, module="__main__", type=type, **options)
+
+    module.EnumType._create_ = _create_
