@@ -34,7 +34,7 @@ KEPT_IN_MEMORY_BYTES = 1 << 20
 class RunGuest:
     """Ask for one run. The answer is ``{"result", "achieved", "usage"}``.
 
-    ``result`` is compared at replay: code, cause, stdout, stderr (content), tree, skipped.
+    ``result`` is compared at replay: code, cause, stdout, stderr (content), tree, skipped, imports.
     ``achieved`` says in what it ran: image digest, interpreter, isolation layers.
     """
 
@@ -164,6 +164,7 @@ class GuestRunner:
                     "stderr": streams.content(Stream.STDERR),
                     "tree": left.tree,
                     "skipped": [f"{shown(item.path)} ({item.what})" for item in left.skipped],
+                    "imports": to_json(ended.imports),
                 },
                 "achieved": {
                     "image": bytes.fromhex(sandbox.image.digest),

@@ -8,7 +8,7 @@ import _socket
 import os
 import sys
 
-from . import clock, entropy, entry, hooks, host, landlock, locks, stdin
+from . import clock, entropy, entry, hooks, host, imports, landlock, locks, stdin
 from .channel import Channel
 
 _UNIX, _STREAM = 1, 1
@@ -24,9 +24,10 @@ def main() -> int:
     _limit(channel.receive()[1])
     _hello(channel, landlock.restrict())
     job = channel.receive()
-    tier, kind, target, arguments, count, seed, start, imports, budget, place = job[1:]
+    tier, kind, target, arguments, count, seed, start, words_of_imports, budget, place = job[1:]
     words = arguments.split(b"\0") if int(count) else []
-    channel_exit = _exit_through(channel)
+    record = imports.Record()
+    channel_exit = _exit_through(channel, record)
     locks.install(seed, channel_exit, _leave)
     clock.install(int(start))
     entropy.install(seed)
@@ -47,8 +48,12 @@ def main() -> int:
         kind=kind.decode(),
         target=os.fsdecode(target),
         arguments=[os.fsdecode(word) for word in words],
-        imports=[name.decode() for name in imports.split(b"\0") if name],
+        imports=[word.decode() for word in words_of_imports.split(b"\0") if word],
+        record=record,
     )
+    if not plan.restricted:
+        imports.hold(imports.Rules(plan.imports), record)
+        record.watch_loaded()
     code, cause = entry.perform(plan)
     _threads_end()
     channel_exit(code, cause)
@@ -95,13 +100,14 @@ def _hello(channel: Channel, landlock_version: int) -> None:
     os.close(workspace)
 
 
-def _exit_through(channel: Channel):
+def _exit_through(channel: Channel, record):
     """Tell the outcome before the process ends, also where ``os._exit`` cuts it short."""
     leave = os._exit
     own = os.getpid()
 
     def tell(code: int, cause: str) -> None:
         if os.getpid() == own and not channel.cut:
+            channel.send(*record.fields())
             channel.send(b"outcome", b"%d" % (code & 255), cause.encode())
             channel.receive()
 
