@@ -13,17 +13,29 @@ from typing import cast
 
 from ledger import Digest, Json, ObjectStore
 from os2shell.executors.guest import RunGuest
-from os2shell.executors.workspace import Change, Entry, difference, list_tree, make_tree, shown
+from os2shell.executors.workspace import (
+    Change,
+    Entry,
+    Kind,
+    difference,
+    list_tree,
+    make_tree,
+    shown,
+)
 from os2shell.kernel.invocation import Dark, Invocation
 from os2shell.model.capability import TokenId
 from os2shell.model.plain import from_json
-from os2shell.replay.compare import compare_text
+from os2shell.replay.causes import of_changed_input
+from os2shell.replay.compare import Difference, compare_ends, compare_entries
+from os2shell.replay.locate import Locator
 from os2shell.replay.player import Finding, Workshop, replay_run, trace_of
 from os2shell.replay.runs import RecordedRun
-from os2shell.replay.trace import Step
+from os2shell.replay.trace import Step, heard_in
 from os2shell.replay.verdict import ChangedInput, Divergence, Verdict
 
 SHOWN_PATHS = 20
+
+Writes = Mapping[bytes, Entry | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +113,36 @@ def _perform(run: RecordedRun, step: Step, tree: Digest, workshop: Workshop) -> 
     answer = cast("dict[str, dict[str, Json]]", workshop.pure.perform(effect, invocation))
     recorded = cast("dict[str, dict[str, Json]]", step.answer)["result"]
     result = answer["result"]
-    for stream in ("stdout", "stderr"):
-        text = compare_text(stream, recorded[stream], result[stream], workshop.objects)
-        if text:
-            return _divergence(text.what, text.expected, text.got)
-    for part in ("code", "cause"):
-        if recorded[part] != result[part]:
-            return _divergence(f"the exit {part}", str(recorded[part]), str(result[part]))
-    one = _writes(*_trees(step), workshop.objects)
-    other = _writes(tree, Digest(cast("bytes", result["tree"])), workshop.objects)
+    found = compare_ends(recorded, result, workshop.objects) or _compare_writes(
+        _writes(*_trees(step), workshop.objects),
+        _writes(tree, Digest(cast("bytes", result["tree"])), workshop.objects),
+        workshop.objects,
+    )
+    if found is None:
+        return None
+    locator = Locator(workshop.pure, workshop.objects)
+    located = locator.find(effect, heard_in(step.nested), found.place)
+    return Divergence(
+        0,
+        RunGuest.kind,
+        found.what,
+        found.expected,
+        found.got,
+        "none",
+        of_changed_input(found),
+        found.byte,
+        found.line,
+        located.site,
+        located.unlocated,
+    )
+
+
+def _compare_writes(one: Writes, other: Writes, objects: ObjectStore) -> Difference | None:
+    """The first path that the two runs did not leave alike."""
     for path in sorted({*one, *other}):
-        if one.get(path) != other.get(path):
-            name = shown(path)
-            return _divergence(f"the file {name}", _hex(one.get(path)), _hex(other.get(path)))
+        before, after = one.get(path), other.get(path)
+        if before != after:
+            return compare_entries(path, before, after, objects)
     return None
 
 
@@ -147,18 +176,11 @@ def _trees(step: Step) -> tuple[Digest, Digest]:
     )
 
 
-def _writes(before: Digest, after: Digest, objects: ObjectStore) -> dict[bytes, bytes | None]:
+def _writes(before: Digest, after: Digest, objects: ObjectStore) -> Writes:
+    """What a run left at each path that it changed; None where it left nothing."""
+    changes = difference(before, after, objects)
     return {
-        change.path: change.after.digest if change.after else None
-        for change in difference(before, after, objects)
+        change.path: change.after
+        for change in changes
+        if not (change.after and change.after.kind is Kind.FOLDER)
     }
-
-
-def _divergence(what: str, expected: str, got: str) -> Divergence:
-    return Divergence(
-        0, RunGuest.kind, what, expected, got, "none", "the inputs listed beside it changed"
-    )
-
-
-def _hex(digest: bytes | None) -> str:
-    return digest.hex() if digest else "absent"

@@ -14,6 +14,7 @@ from os2shell.model.content import fetch
 from os2shell.model.effect import World
 from os2shell.model.errors import Broken, Os2Error, UnknownCommand, Unreadable
 from os2shell.model.plain import from_json
+from os2shell.replay.engines import Differ
 from os2shell.replay.runs import RecordedRun
 from os2shell.replay.trace import Step, TraceWorld, steps_of
 from os2shell.replay.verdict import Divergence, ReplayImpossible, ReplayStopped, Verdict
@@ -28,13 +29,14 @@ class Workshop:
     """What every replay needs: commands, something that performs pure effects, and objects.
 
     ``objects`` reads what was recorded and keeps what a replay makes apart from it. ``image``
-    names the interpreter image of this machine.
+    names the interpreter image of this machine, and ``differ`` tells how a recorded one differs.
     """
 
     commands: Catalogue
     pure: World
     image: Callable[[], Digest]
     objects: ObjectStore
+    differ: Differ | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,11 @@ def _replay(run: RecordedRun, workshop: Workshop) -> Finding:
         return _finding(run, Verdict.RECORDED_ONLY, "a run without an end", ended_by_machine)
     command = workshop.commands.find(run.command)
     world = TraceWorld(
-        trace_of(run, workshop.objects), workshop.pure, workshop.image, workshop.objects
+        trace_of(run, workshop.objects),
+        workshop.pure,
+        workshop.image,
+        workshop.objects,
+        workshop.differ,
     )
     head = Head(run.admitted.seq, run.admitted.digest, b"")
     engine = Engine(

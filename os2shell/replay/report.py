@@ -8,10 +8,13 @@ from ledger import Json
 from os2shell.executors.audit import Audit
 from os2shell.model.plain import to_json
 from os2shell.model.shown import one_line
-from os2shell.replay.verdict import ChangedInput, Divergence, RunVerdict, Verdict
+from os2shell.replay.verdict import Divergence, RunVerdict, Verdict
 
 EXIT = {"ok": 0, "diverged": 1, "broken": 1, "unreadable": 4, "empty": 5}
 TARGET_CHARACTERS = 60
+SHOWN_INPUTS = 6
+SHOWN_CALLS = 4
+SIDE_CHARACTERS = 160
 FLAGS = {"code": ["-c"], "module": ["-m"], "eval": ["--eval"], "script": []}
 
 
@@ -49,7 +52,7 @@ def run_text(run: RunVerdict, *, explain: bool = True) -> str:
         plural = "s" if run.inputs_changed != 1 else ""
         told = "the recorded result still comes out" if run.same else "the result differs:"
         lines.append(f"         {run.inputs_changed} input{plural} changed since:")
-        lines += [_input_text(item) for item in run.inputs]
+        lines += _input_lines(run)
         lines.append(f"         {told}")
     if explain and run.divergence and run.verdict is Verdict.RECORDED_ONLY:
         lines.append(f"         {run.divergence.what}: {run.divergence.cause}")
@@ -94,23 +97,57 @@ def _run_body(run: RunVerdict) -> Json:
 
 def _program(arguments: Json) -> list[str]:
     fields = cast("dict[str, Json]", arguments)
-    target = " ".join(str(fields["target"]).split())[:TARGET_CHARACTERS]
+    target = one_line(" ".join(str(fields["target"]).split())[:TARGET_CHARACTERS])
     words = [one_line(word) for word in cast("list[Json]", fields["arguments"])]
     return [*FLAGS[str(fields["entry"])], target, *words]
 
 
-def _input_text(item: ChangedInput) -> str:
-    return f"           {item.path}  {_short(item.recorded)} → {_short(item.present)}"
+def _input_lines(run: RunVerdict) -> list[str]:
+    shown = [
+        f"           {item.path}  {_short(item.recorded)} → {_short(item.present)}"
+        for item in run.inputs[:SHOWN_INPUTS]
+    ]
+    left = run.inputs_changed - len(shown)
+    return [*shown, f"           and {left} more"] if left else shown
 
 
 def _divergence_lines(divergence: Divergence) -> list[str]:
     return [
         f"         at event {divergence.event} ({divergence.kind}): {divergence.what}",
-        f"           expected    {divergence.expected}",
-        f"           got         {divergence.got}",
-        f"           last match  {divergence.last}",
+        f"           expected    {_cut(divergence.expected)}",
+        f"           got         {_cut(divergence.got)}",
+        *_site_lines(divergence),
+        f"           last match  {_cut(divergence.last)}",
         f"           likely      {divergence.cause}",
     ]
+
+
+def _site_lines(divergence: Divergence) -> list[str]:
+    """Where the guest stood: its line, what of it is meant, and how it came there."""
+    site = divergence.site
+    if site is None:
+        told = divergence.unlocated
+        return [f"           line        not known: {told}"] if told else []
+    lines = [f"           {site.deed:<11} {_place(site.file, site.line, site.function)}"]
+    if site.source:
+        lines.append(f"                       │ {site.source}")
+        if site.column is not None and site.width is not None:
+            lines.append(f"                       │ {' ' * site.column}{'^' * site.width}")
+    callers = [call for call in site.stack if (call.file, call.line) != (site.file, site.line)]
+    for number, call in enumerate(callers[:SHOWN_CALLS]):
+        label = "stack" if number == 0 else ""
+        lines.append(f"           {label:<11} {_place(call.file, call.line, call.function)}")
+    left = len(callers) - SHOWN_CALLS
+    return [*lines, f"                       and {left} more"] if left > 0 else lines
+
+
+def _place(file: str, line: int, function: str) -> str:
+    inside = "" if function == "<module>" else f", in {function}"
+    return f"{file}, line {line}{inside}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SIDE_CHARACTERS else text[: SIDE_CHARACTERS - 1] + "…"
 
 
 def _short(digest: bytes | None) -> str:

@@ -1,18 +1,25 @@
 """The trace world: answers effects from what was recorded, and performs the pure ones again.
 
 Matching is strict: the next step must be the very question that was recorded, in its place. A
-different question, a missing one and a superfluous one each end the replay at once.
+different question, a missing one and a superfluous one each end the replay at once; nothing is ever
+answered live. What ended it is then located in the guest's source, which may run the guest once
+more, on the recorded answers and into nowhere.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import NoReturn, cast
 
 from ledger import Digest, Json, LedgerError, ObjectStore, encode
+from os2shell.executors.guest import RunGuest
 from os2shell.model.effect import Determinism, Effect, Transcript, World
 from os2shell.model.errors import Broken, Unreadable
-from os2shell.replay.compare import compare_results, shown
+from os2shell.model.stack import NOWHERE, Stack
+from os2shell.replay.causes import OTHERWISE, likely
+from os2shell.replay.compare import END, Difference, compare_results, shown
+from os2shell.replay.engines import Differ, engine_finding
+from os2shell.replay.locate import NOT_SOUGHT, Located, Locator
 from os2shell.replay.verdict import Divergence, ReplayImpossible, ReplayStopped, Verdict
 
 REPEATABLE_LIMITS = frozenset({"limit.output"})
@@ -54,14 +61,21 @@ class TraceWorld:
         pure: World,
         image: Callable[[], Digest],
         objects: ObjectStore,
+        differ: Differ | None = None,
     ) -> None:
-        """Begin before the first step; ``image`` names the interpreter image of this machine."""
+        """Begin before the first step; ``image`` names the interpreter image of this machine.
+
+        ``differ`` tells how a recorded image differs from it; without it only that it does.
+        """
         self._level: list[Step] = list(steps)
         self._matched = 0
         self._last = "none"
         self._pure = pure
         self._image = image
         self._objects = objects
+        self._differ = differ
+        self._locator = Locator(pure, objects)
+        self._running: RunGuest | None = None
 
     def perform(self, effect: Effect, transcript: Transcript) -> Json:
         """Give the recorded answer to the recorded question."""
@@ -72,14 +86,12 @@ class TraceWorld:
             except (Broken, LedgerError) as error:
                 self._stop(
                     step.kind,
-                    "an object of the recording",
-                    "the recorded content",
-                    str(error),
+                    Difference("an object of the recording", "the recorded content", str(error)),
                     "somebody removed or changed it; nothing can be performed without it",
                     verdict=Verdict.TAMPERED,
                 )
         self._matched += 1
-        self._last = f"{step.kind} {shown(step.question)}"
+        self._last = f"{step.kind} {shown(step.question)}{_asked_at(effect)}"
         return step.answer
 
     def finish(self) -> None:
@@ -87,9 +99,11 @@ class TraceWorld:
         if self._level:
             self._stop(
                 self._level[0].kind,
-                "a recorded question was not asked",
-                shown(self._level[0].question),
-                "the end of the command",
+                Difference(
+                    "a recorded question was not asked",
+                    shown(self._level[0].question),
+                    "the end of the command",
+                ),
             )
 
     def _next(self, effect: Effect) -> Step:
@@ -97,37 +111,59 @@ class TraceWorld:
         if not self._level:
             self._stop(
                 effect.kind,
-                "a question that was not recorded",
-                "no more questions",
-                shown(question),
+                Difference(
+                    "a question that was not recorded", "no more questions", shown(question)
+                ),
+                located=self._located(effect),
             )
         step = self._level.pop(0)
         if step.kind != effect.kind or encode(step.question) != encode(question):
             expected = f"{step.kind} {shown(step.question)}"
             self._stop(
-                effect.kind, "another question", expected, f"{effect.kind} {shown(question)}"
+                effect.kind,
+                Difference("another question", expected, f"{effect.kind} {shown(question)}"),
+                located=self._located(effect),
             )
         return step
 
     def _again(self, effect: Effect, step: Step, transcript: Transcript) -> None:
         recorded = cast("dict[str, dict[str, Json]]", step.answer)
         self._refuse_unrepeatable(step.kind, str(recorded["result"]["cause"]))
-        self._same_image(step.kind, cast("bytes", recorded["achieved"]["image"]))
+        self._same_image(step.kind, recorded["achieved"])
         outer, self._level = self._level, list(step.nested)
+        self._running = effect if isinstance(effect, RunGuest) else None
         answer = self._performed(effect, transcript)
         left, self._level = self._level, outer
         difference = compare_results(recorded["result"], answer["result"], self._objects)
         if difference:
-            self._stop(
-                step.kind, difference.what, difference.expected, difference.got, difference.cause
-            )
+            self._stop_at(step, difference)
         if left:
             self._stop(
                 left[0].kind,
-                "the program asked less than was recorded",
-                shown(left[0].question),
-                "the end of the program",
+                Difference(
+                    "the program asked less than was recorded",
+                    shown(left[0].question),
+                    "the end of the program",
+                ),
+                located=self._find(step, END),
             )
+        self._running = None
+
+    def _stop_at(self, step: Step, found: Difference) -> NoReturn:
+        located = self._find(step, found.place)
+        self._stop(step.kind, found, likely(found, located.site), located=located)
+
+    def _find(self, step: Step, place: str) -> Located:
+        """Run the guest once more for its line; what it heard is what was recorded."""
+        if self._running is None:
+            return Located()
+        with _machine_failures():
+            return self._locator.find(self._running, heard_in(step.nested), place)
+
+    def _located(self, effect: Effect) -> Located:
+        """Where a nested question came from; the command's own have no line of a guest."""
+        stack: Stack = getattr(effect, "asked_at", NOWHERE)
+        return self._locator.asked(self._running, stack) if self._running else Located()
 
     def _performed(self, effect: Effect, transcript: Transcript) -> dict[str, dict[str, Json]]:
         with _machine_failures():
@@ -141,39 +177,62 @@ class TraceWorld:
         if ended_by_pace or cause in {"interrupted", "protocol", "token_budget.unmetered"}:
             self._stop(
                 kind,
-                f"the run was ended by {cause}",
-                "a run that ended by itself",
-                cause,
+                Difference(f"the run was ended by {cause}", "a run that ended by itself", cause),
                 "when it was ended depended on the machine's pace, which no replay repeats",
                 verdict=Verdict.RECORDED_ONLY,
             )
 
-    def _same_image(self, kind: str, recorded: bytes) -> None:
+    def _same_image(self, kind: str, achieved: dict[str, Json]) -> None:
+        recorded = cast("bytes", achieved["image"])
         with _machine_failures():
             present = self._image()
-        if present != recorded:
-            self._stop(
-                kind,
-                "another interpreter image",
-                recorded.hex(),
-                present.hex(),
-                "the Python, its libraries or the guest runtime are not those of the recording",
-                verdict=Verdict.ENGINE_MISMATCH,
-            )
+        if present == recorded:
+            return
+        with _machine_failures():
+            found = engine_finding(recorded, str(achieved["interpreter"]), present, self._differ)
+        self._stop(
+            kind,
+            Difference("another interpreter image", found.expected, found.got),
+            found.cause,
+            verdict=Verdict.ENGINE_MISMATCH,
+        )
 
     def _stop(
         self,
         kind: str,
-        what: str,
-        expected: str,
-        got: str,
-        cause: str = "the command or the program behaves otherwise than when it was recorded",
+        found: Difference,
+        cause: str = OTHERWISE,
         *,
         verdict: Verdict = Verdict.DIVERGED,
-    ) -> None:
+        located: Located = NOT_SOUGHT,
+    ) -> NoReturn:
         raise ReplayStopped(
-            verdict, Divergence(self._matched, kind, what, expected, got, self._last, cause)
+            verdict,
+            Divergence(
+                self._matched,
+                kind,
+                found.what,
+                found.expected,
+                found.got,
+                self._last,
+                cause,
+                found.byte,
+                found.line,
+                located.site,
+                located.unlocated,
+            ),
         )
+
+
+def heard_in(steps: Sequence[Step]) -> bytes:
+    """What the guest's own reads were answered, joined."""
+    return b"".join(step.answer for step in steps if isinstance(step.answer, bytes))
+
+
+def _asked_at(effect: Effect) -> str:
+    stack: Stack = getattr(effect, "asked_at", NOWHERE)
+    place = stack.place
+    return f" ({shown(place.path or place.file)}, line {place.line})" if place else ""
 
 
 @contextmanager

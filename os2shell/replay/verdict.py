@@ -1,9 +1,10 @@
 """Verdicts: what replaying one run showed, and where the first difference lies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ledger import Json
+from os2shell.model.plain import ADDED
 
 
 class Verdict(StrEnum):
@@ -19,11 +20,43 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A line of the guest that was under way: file (a workspace path where it is one), function."""
+
+    file: str
+    line: int
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the guest stood, by its own word. ``deed`` says what it did there, for people.
+
+    ``stack`` begins with the innermost call; ``file``, ``line`` and ``function`` are the innermost
+    of the program itself. ``source`` is that line of the input tree, on one printable line;
+    ``column`` and ``width`` mark a part of it in characters, None where not known.
+    ``extensions`` are native modules that the program had loaded.
+    """
+
+    deed: str
+    file: str
+    line: int
+    function: str
+    source: str | None
+    column: int | None
+    width: int | None
+    stack: tuple[Call, ...]
+    extensions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Divergence:
     """The first place where a replay differs. ``event`` counts the trace's steps from 0.
 
     ``what`` names the part that differs; ``expected`` was recorded, ``got`` came now; ``last`` is
-    the last step that matched and ``cause`` the likeliest reason, for people.
+    the last step that matched and ``cause`` the likeliest reason, for people. ``byte`` (from 0) and
+    ``line`` (from 1) are the first difference of a stream or a file. Without a ``site``, where one
+    could have been, ``unlocated`` says why.
     """
 
     event: int
@@ -33,6 +66,10 @@ class Divergence:
     got: str
     last: str
     cause: str
+    byte: int | None = field(default=None, metadata=ADDED)
+    line: int | None = field(default=None, metadata=ADDED)
+    site: Site | None = field(default=None, metadata=ADDED)
+    unlocated: str = field(default="", metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ bytes behind an equal predecessor give an equal chain digest.
 from collections.abc import Iterator, Sequence
 
 from ledger import Entry, Head, ObjectStore, Record, body_of
-from os2shell.model.shown import one_line
+from os2shell.replay.compare import shown
 from os2shell.replay.verdict import Divergence, ReplayStopped, Verdict
 
 
@@ -60,7 +60,7 @@ class Window:
                     entry.kind,
                     "a record that was not recorded",
                     "no further record",
-                    one_line(dict(entry.attributes)),
+                    shown(dict(entry.attributes)),
                     "none",
                     "the command records more than it did",
                 ),
@@ -83,7 +83,7 @@ def _difference(recorded: Record, present: Entry) -> Divergence:
     for key in keys:
         before, after = recorded.attributes.get(key), present.attributes.get(key)
         if before != after:
-            what, expected, got = key, one_line(before), one_line(after)
+            what, expected, got = key, shown(before), shown(after)
             break
     return Divergence(
         0,

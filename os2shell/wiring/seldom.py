@@ -21,7 +21,9 @@ from os2shell.executors.history import HistoryReader, ListHistory, ReadHistory
 from os2shell.executors.live import Executors, LiveWorld
 from os2shell.executors.machine import MachineProber, ProbeMachine
 from os2shell.executors.rotation import ReadKeys, RotateKey, Rotator
+from os2shell.executors.sandbox.differ import ImageDifference, image_difference
 from os2shell.executors.tamper import DemonstrateTampering, TamperDemonstrator
+from os2shell.executors.watching import GuestWatcher, WatchGuest
 from os2shell.kernel.engine import FOLDS
 from os2shell.kernel.spending import ReadSpent, SpentReader
 from os2shell.policy.manifest import Manifest
@@ -93,16 +95,30 @@ def executors(parts: Parts) -> Executors:
 
 
 def _means(parts: Parts) -> Means:
+    settings = parts.settings
+
     def present_tree(objects: ObjectStore) -> Digest:
         return Capturer(parts.folder, objects).capture().tree
+
+    def pure(made: ObjectStore) -> LiveWorld:
+        return LiveWorld(
+            {
+                RunGuest: GuestRunner(made, parts.images).perform,
+                WatchGuest: GuestWatcher(made, parts.images).perform,
+            }
+        )
+
+    def differ(recorded: Digest) -> ImageDifference:
+        return image_difference(settings.images, recorded.hex(), parts.images.image)
 
     return Means(
         commands=COMMANDS,
         folds=FOLDS,
         open_ledger=lambda: LedgerSource(parts.reading()),
         open_bundle=open_evidence,
-        pure=lambda made: LiveWorld({RunGuest: GuestRunner(made, parts.images).perform}),
+        pure=pure,
         image=parts.images.digest,
         present_tree=present_tree,
         expect_many=lambda: parts.images.start_ahead(parts.manifest.limits, always=True),
+        differ=differ,
     )

@@ -25,6 +25,7 @@ from os2shell.executors.entropy import DrawEntropy
 from os2shell.executors.guest import RunGuest
 from os2shell.executors.live import LiveWorld
 from os2shell.executors.terminal import ReadStdin
+from os2shell.executors.watching import WatchGuest
 from os2shell.executors.workspace import Entry as File
 from os2shell.executors.workspace import Kind, make_tree
 from os2shell.executors.writeback import WriteBack
@@ -179,7 +180,10 @@ def workshop(
 ) -> Workshop:
     objects = OverlayObjects(MemoryObjects(), recording.ledger.objects)
     pure = LiveWorld(
-        {RunGuest: lambda effect, transcript: program.run(effect, transcript, objects)}
+        {
+            RunGuest: lambda effect, transcript: program.run(effect, transcript, objects),
+            WatchGuest: lambda _effect, _transcript: None,
+        }
     )
     return Workshop(COMMANDS, pure, image, objects)
 

@@ -114,7 +114,7 @@ def test_several_files_are_counted() -> None:
     other = result(objects, tree=tree_of({"a": b"2", "b": b"3", "c": b""}, objects))
     found = compare_results(result(objects), other, objects)
     assert found
-    assert found.what == "the file a and 2 more"
+    assert found.what == "the file a, line 1 (byte 0) and 2 more"
 
 
 def test_content_kept_inline_or_apart_is_the_same_content() -> None:

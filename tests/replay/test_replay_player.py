@@ -102,8 +102,9 @@ def test_another_cause_is_named() -> None:
 
 def test_another_file_is_named_with_both_digests() -> None:
     found = told(play(record(program=WRITER), Program(writes={"r.txt": b"other"})))
-    assert found.what == "the file r.txt"
-    assert (found.expected, found.got) == (digest(b"result").hex(), digest(b"other").hex())
+    assert found.what == "the file r.txt, line 1 (byte 0)"
+    assert (found.expected, found.got) == ("'result'", "'other'")
+    assert (found.byte, found.line) == (0, 1)
 
 
 def test_a_file_that_is_not_written_is_named() -> None:
@@ -126,7 +127,8 @@ def test_another_image_is_an_engine_mismatch() -> None:
     assert finding.verdict is Verdict.ENGINE_MISMATCH
     found = told(finding)
     assert (found.what, found.kind) == ("another interpreter image", "guest.run")
-    assert (found.expected, found.got) == (IMAGE.hex(), other.hex())
+    assert IMAGE.hex() in found.expected
+    assert other.hex() in found.got
 
 
 def test_a_missing_trace_object_is_tampered() -> None:

@@ -11,6 +11,7 @@ import sys
 _HEAD = 4
 _FRAMES = 24
 _NAME_CHARACTERS = 300
+_STACK_BYTES = 1 << 14
 _OURS = "/os2/"
 _LIBRARY = ("/py/", "<frozen ")
 
@@ -83,7 +84,7 @@ def stack_of(frame, calls=None) -> bytes:  # type: ignore[no-untyped-def]
         if len(parts) >= 5 * _FRAMES:
             break
     words = [str(part)[:_NAME_CHARACTERS].replace("\0", "?") for part in parts]
-    return "\0".join(words).encode("utf-8", "backslashreplace")
+    return "\0".join(words).encode("utf-8", "backslashreplace")[:_STACK_BYTES]
 
 
 def _calls(frame):  # type: ignore[no-untyped-def]
