@@ -1,8 +1,9 @@
 """Sealing entries in a row: bodies, chain digests and tree leaves, nothing written yet."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Final, overload
+from operator import lt
+from typing import Final, TypeAlias, overload
 
 from blake3 import blake3
 
@@ -13,6 +14,9 @@ from ledger.storage.segment import LENGTH
 
 _COUNTER_BITS: Final = 16
 _NANOSECONDS_PER_MS: Final = 1_000_000
+
+Times: TypeAlias = Callable[[int, int], Sequence[int]]
+"""From the time of the last record and a count: the times of so many records after it."""
 
 
 class Group:
@@ -26,38 +30,43 @@ class Group:
         self.leaves: list[bytes] = []
         self.parts: list[bytes] = []
 
-    def seal(
-        self, entries: Iterable[Entry], tick: Callable[[int], int], node: str
-    ) -> "SealedRecords":
+    def seal(self, entries: Sequence[Entry], times: Times, node: str) -> "SealedRecords":
         """Add ``entries``, all or none."""
-        seq, chain, hlc = self.size, self.chain, self.hlc
+        seq, chain = self.size, self.chain
+        moments = _after(self.hlc, times(self.hlc, len(entries)))
         bodies: list[bytes] = []
         digests: list[Digest] = []
-        for entry in entries:
-            time = tick(hlc)
-            if not hlc < time <= MAX_U64:
-                raise ClockError(
-                    f"expected a time after {hlc} within 64 bits, found {time}; check the clock"
-                )
-            hlc = time
-            body = body_of(entry, seq=seq, hlc=hlc, node=node)
+        for entry, hlc in zip(entries, moments, strict=True):
+            body = body_of(entry, seq, hlc, node)
             chain = blake3(body, key=chain).digest()  # type: ignore[assignment]  # link(), in place
             bodies.append(body)
             digests.append(chain)
             seq += 1
-        self.take(bodies, digests, hlc)
+        self.take(bodies, digests, moments[-1] if moments else self.hlc)
         return SealedRecords(bodies, digests)
 
     def take(self, bodies: list[bytes], digests: list[Digest], hlc: int) -> None:
         """Add records that are sealed already."""
-        length = LENGTH.pack
-        for body, digest in zip(bodies, digests, strict=True):
-            self.leaves.append(sha256(b"\x00" + body).digest())
-            self.parts += (length(len(body)), body, digest)
+        self.leaves += [sha256(b"\x00" + body).digest() for body in bodies]
+        frames = [b""] * (3 * len(bodies))
+        frames[0::3] = map(LENGTH.pack, map(len, bodies))
+        frames[1::3] = bodies
+        frames[2::3] = digests
+        self.parts += frames
         self.size += len(bodies)
         self.hlc = hlc
         if digests:
             self.chain = digests[-1]
+
+
+def _after(previous: int, moments: Sequence[int]) -> Sequence[int]:
+    """``moments``, refused unless each lies after the one before and within 64 bits."""
+    if not all(map(lt, (previous, *moments), moments)) or (moments and moments[-1] > MAX_U64):
+        raise ClockError(
+            f"expected times after {previous} within 64 bits, each after the one before, found "
+            f"{moments[0]} to {moments[-1]}; check the clock"
+        )
+    return moments
 
 
 class SealedRecords(Sequence[Record]):
@@ -97,15 +106,27 @@ class SealedRecords(Sequence[Record]):
         return repr(tuple(self))
 
 
-def hybrid(clock: Callable[[], int]) -> Callable[[], Callable[[int], int]]:
+def hybrid(clock: Callable[[], int]) -> Times:
     """Hybrid time from a clock of nanoseconds: milliseconds and a counter in one number.
 
-    Never goes back, whatever the clock does. The clock is read once a group; what is returned
-    begins a group and gives the function from the time before to the next.
+    Never goes back, whatever the clock does; the clock is read once for all records of an append.
     """
 
-    def begin() -> Callable[[int], int]:
-        now = clock() // _NANOSECONDS_PER_MS << _COUNTER_BITS
-        return lambda previous: now if now > previous else previous + 1
+    def times(previous: int, count: int) -> Sequence[int]:
+        first = max(clock() // _NANOSECONDS_PER_MS << _COUNTER_BITS, previous + 1)
+        return range(first, first + count)
 
-    return begin
+    return times
+
+
+def one_by_one(tick: Callable[[int], int]) -> Times:
+    """Times from a function that gives each from the one before."""
+
+    def times(previous: int, count: int) -> Sequence[int]:
+        found: list[int] = []
+        for _ in range(count):
+            previous = tick(previous)
+            found.append(previous)
+        return found
+
+    return times

@@ -22,7 +22,7 @@ from ledger.chain.confirming import Confirmations, Confirming
 from ledger.chain.durability import Durability, group
 from ledger.chain.follower import Follower
 from ledger.chain.following import refuse_rollback
-from ledger.chain.group import hybrid
+from ledger.chain.group import hybrid, one_by_one
 from ledger.chain.identity import begun_keys, require_finished, require_name, require_vouched
 from ledger.chain.places import Places
 from ledger.chain.pruning import Proofs, Pruning
@@ -111,7 +111,7 @@ class TokenSignatureLedger:
             root=root,
             author=author or Author(),
             node=node,
-            clock=(lambda: hlc) if hlc is not None else hybrid(clock),
+            times=one_by_one(hlc) if hlc is not None else hybrid(clock),
             durability=durability,
             segment_bytes=segment_bytes,
             kept=kept,

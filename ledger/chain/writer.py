@@ -17,7 +17,7 @@ from ledger.chain.committer import Request
 from ledger.chain.durability import OS, Durability
 from ledger.chain.follower import Follower, Mark
 from ledger.chain.following import follow_log, refuse_rollback
-from ledger.chain.group import Group
+from ledger.chain.group import Group, Times
 from ledger.chain.places import Places, dump_mark, load_mark
 from ledger.chain.sealing import nearest_mark, note_openings, seal_last, seal_missing
 from ledger.errors import ConflictError, EpochError, KeyProblem, ReadOnlyError
@@ -66,17 +66,14 @@ class Writer:
         root: PublicKey | None,
         author: Author,
         node: str,
-        clock: Callable[[], Callable[[int], int]],
+        times: Times,
         durability: Durability,
         segment_bytes: int,
         kept: "KeptHead | None" = None,
         hold: Callable[[], None] = lambda: None,
         publishes: bool = True,
     ) -> None:
-        """``clock`` begins a group, and gives the function from one record's time to the next.
-
-        ``hold`` is called once, before anything is written: it holds the log against ``kept``.
-        """
+        """``hold`` is called once, before anything is written: to hold the log against ``kept``."""
         self._store = store
         self._follower = follower
         self._places = places
@@ -85,7 +82,7 @@ class Writer:
         self._signer: Signer | None = None
         self._author = author
         self._node = node
-        self._clock = clock
+        self._times = times
         self._durability = durability
         self._segment_bytes = segment_bytes
         self._kept = kept
@@ -217,11 +214,10 @@ class Writer:
         self.settle()
         mark = self._follower.mark
         made = Group(mark.size, mark.chain, mark.hlc)
-        tick = self._clock()
         for request in requests:
             try:
                 _require_expected(request, made.size)
-                request.records = made.seal(request.entries, tick, self._node)
+                request.records = made.seal(request.entries, self._times, self._node)
             except Exception as problem:  # noqa: BLE001 - whatever it is, it is this caller's
                 request.problem = problem
         self._write(made)
@@ -353,7 +349,7 @@ class Writer:
     def _write_own(self, entry: Entry) -> Record:
         mark = self._follower.mark
         made = Group(mark.size, mark.chain, mark.hlc)
-        record = made.seal([entry], self._clock(), self._node)[0]
+        record = made.seal([entry], self._times, self._node)[0]
         keys = mark.keys
         if keys is not None and entry.kind == ROTATED:
             keys = keys.rotated(record.seq, record.attributes, record.digest)

@@ -104,7 +104,7 @@ def link(previous: bytes, body: bytes) -> Digest:
     return Digest(blake3(body, key=previous).digest())
 
 
-def body_of(entry: Entry, *, seq: int, hlc: int, node: str) -> bytes:
+def body_of(entry: Entry, seq: int, hlc: int, node: str) -> bytes:
     """The canonical body of ``entry`` as record ``seq``; refuses what a reader would refuse."""
     attributes = entry.attributes
     if type(attributes) is not dict:
