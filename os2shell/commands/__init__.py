@@ -21,6 +21,8 @@ NAMES = (
     "import-evidence",
     "tamper-demo",
     "cap",
+    "deterministic-benchmark",
+    "deterministic-benchmark-status",
     "run-script",
     "doctor",
     "help",
@@ -30,6 +32,7 @@ NAMES = (
 SPELLED = {
     ("ledger", "keys", "rotate"): "ledger-rotate",
     ("ledger", "keys"): "ledger-keys",
+    ("deterministic-benchmark", "status"): "deterministic-benchmark-status",
 }
 """Commands that are also written as verbs of another, the longest first."""
 

@@ -1,5 +1,7 @@
 """The house behind a shell: how its ledger and engine are opened, and what performs a run."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ledger import (
@@ -70,6 +72,18 @@ class House:
         self._ledger: TokenSignatureLedger | None = None
         self._reader: TokenSignatureLedger | None = None
         self.identity = Identity(settings.actor, LOCAL)
+
+    def beside(self, folder: Path) -> "House":
+        """A house of its own in ``folder``, under the same manifest: nothing of ours is touched."""
+        settings = replace(
+            self.settings,
+            workspace=folder / "work",
+            keys=folder / "keys",
+            heads=folder / "heads",
+            witnesses=folder / "witnesses",
+            caches=folder / "caches",
+        )
+        return House(settings, self.manifest)
 
     def has_ledger(self) -> bool:
         """Whether the workspace has one."""

@@ -1,7 +1,8 @@
 """Executors that most starts need none of: reading and auditing the past, replay, doctor."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from ledger import Digest, Epochs, ObjectStore, Pin, Record, TokenSignatureLedger
@@ -27,6 +28,9 @@ from os2shell.executors.watching import GuestWatcher, WatchGuest
 from os2shell.kernel.engine import FOLDS
 from os2shell.kernel.spending import ReadSpent, SpentReader
 from os2shell.policy.manifest import Manifest
+from os2shell.replay.benchmark import RunBenchmark
+from os2shell.replay.benchmarking import Benchmarker, Place
+from os2shell.replay.benchmarking import House as BenchmarkHouse
 from os2shell.replay.refold import Refold, Refolder
 from os2shell.replay.runs import PROGRAMS
 from os2shell.replay.verify_runs import Means, RunVerifier, VerifyRuns
@@ -45,6 +49,10 @@ class Parts(Protocol):
         """The ledger, opened at least for reading."""
         ...
 
+    def beside(self, folder: Path) -> "PartsBeside":
+        """A house of its own in ``folder``, under the same manifest."""
+        ...
+
     def trusted_key(self) -> Pin | None:
         """The key or the epochs this user trusts for the ledger."""
         ...
@@ -52,6 +60,10 @@ class Parts(Protocol):
     def remember_keys(self, epochs: Epochs) -> None:
         """Trust these epochs of the ledger's key from now on."""
         ...
+
+
+class PartsBeside(Parts, BenchmarkHouse, Protocol):
+    """A whole house, made for a benchmark."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +99,20 @@ def executors(parts: Parts) -> Executors:
         WriteVerifier: exporter.verifier,
         AdmitEvidence: EvidenceKeeper(parts.reading).perform,
         Refold: Refolder(lambda: LedgerSource(parts.reading()), FOLDS).perform,
+        RunBenchmark: Benchmarker(_place(parts), lambda: parts.reading().objects).perform,
         ReadSpent: SpentReader(parts.reading, settings.cache).perform,
         VerifyRuns: RunVerifier(_means(parts)).perform,
         ProbeMachine: MachineProber(parts.manifest, parts.images, settings.workspace).perform,
         DemonstrateTampering: TamperDemonstrator(settings.ledger, parts.trusted_key).perform,
     }
+
+
+def _place(parts: Parts) -> Callable[[Path], Place]:
+    def place(folder: Path) -> Place:
+        house = parts.beside(folder)
+        return Place(house, _means(house), EvidenceExporter(house.reading, PROGRAMS))
+
+    return place
 
 
 def _means(parts: Parts) -> Means:
