@@ -43,6 +43,7 @@ from ledger.trust.keys import Signer
 from ledger.trust.merkle import Frontier
 
 INTENT: Final = "pruning"
+_QUOTING: Final = ("index.sqlite", "index.sqlite-wal", "index.sqlite-shm")
 _ATTRIBUTES: Final = 8
 _PAYLOAD: Final = 9
 
@@ -114,7 +115,9 @@ def prune(
     source.store.settle_kept(INTENT, FILE)
     for name in names:
         _discard(source.store, name)
-    _drop(source.store, new.segment)
+    source.store.drop_before(new.segment)
+    if source.store.directory is not None:
+        _forget(source.store.directory)
     return Pruning(first, size, len(going), length, len(names), record.seq)
 
 
@@ -130,7 +133,7 @@ def finish(store: Store, mark: Mark) -> bool:
         store.settle_kept(INTENT, FILE if moved else None)
     remains = load(store)
     if remains is not None:
-        _drop(store, remains.segment)
+        store.drop_before(remains.segment)
     return moved
 
 
@@ -203,8 +206,11 @@ def _kept(source: Source, seq: int, *, rotation: bool = False) -> Kept:
     return Kept(before, record.body, source.proofs.checkpoint_at(seq + 1).note if rotation else b"")
 
 
-def _drop(store: Store, stop: int) -> None:
-    store.drop_before(stop)
+def _forget(directory: Path) -> None:
+    """Remove the caches that quote records; whoever searches just now keeps an open copy."""
+    with _failing("remove the index"):
+        for name in _QUOTING:
+            (directory / name).unlink(missing_ok=True)
 
 
 def _discard(store: Store, name: Digest) -> None:

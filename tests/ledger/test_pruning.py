@@ -15,10 +15,12 @@ from blake3 import blake3
 from ledger import (
     Entry,
     FileStore,
+    Index,
     KeyFile,
     MemoryStore,
     PrunedError,
     PublicKey,
+    Query,
     ReadOnlyError,
     Signer,
     TokenSignatureLedger,
@@ -436,3 +438,18 @@ def test_the_page_shows_these_bytes(
         named = dict(line.split(" ", 1) for line in text.split("\n")[1:6])
         hashed += int(named["bytes"]).to_bytes(8, "big") + base64.b64decode(named["blake3"])
     assert told["segments"] == blake3(blake3(hashed).digest()).digest()
+
+
+def test_no_words_of_pruned_records_stay_in_an_index(tmp_path: Path, reopen: Opened) -> None:
+    with reopen() as ledger:
+        ledger.append(Entry("a", {"t": "unmistakable"}))
+        fill(ledger, 40)
+        with Index(ledger) as index:
+            assert len(list(index.search(Query(text="unmistakable")))) == 1
+        assert b"unmistakable" in (tmp_path / "log" / "index.sqlite").read_bytes()
+        ledger.prune(before=ledger.head.size // 2)
+        assert ledger.first > 1
+    for path in (tmp_path / "log").glob("index.sqlite*"):
+        assert b"unmistakable" not in path.read_bytes()
+    with reopen() as ledger, Index(ledger) as index:
+        assert list(index.search(Query(text="unmistakable"))) == []
