@@ -133,9 +133,10 @@ class Starting:
 
 
 def _spawn(image: Image, limits: Limits) -> GuestProcess:
-    """Start bubblewrap with the control socket as its stdin; it gets no other but the filter."""
+    """Start bubblewrap, and give it what it and the boot wait for: filter, limits, a group."""
     bwrap = find_bubblewrap()
-    filter_fd = _filter()
+    filter_fd, into = os.pipe() if seccomp.present() else (None, None)
+    given = () if filter_fd is None else (filter_fd,)
     words = arguments(
         bwrap=bwrap,
         image=image.root,
@@ -143,15 +144,42 @@ def _spawn(image: Image, limits: Limits) -> GuestProcess:
         space_bytes=limits.workspace_bytes,
         filter_fd=filter_fd,
     )
-    identity = outer_identity()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     try:
-        with theirs, fixed_addresses():
-            child = subprocess.Popen(
+        with theirs:
+            child = _popen(words, theirs, given)
+    except BaseException:
+        ours.close()
+        if into is not None:
+            os.close(into)
+        raise
+    finally:
+        for number in given:
+            os.close(number)
+    process = GuestProcess(child, ours, cgroup.make(limits))
+    try:
+        if into is not None:
+            seccomp.feed(into)
+    except BaseException:
+        process.close()
+        raise
+    with suppress(OSError):  # a child that died already is reported by what it said
+        ours.sendall(wire.pack(b"limits", isolation.limits_message(limits)))
+    return process
+
+
+def _popen(
+    words: tuple[str, ...], stdin: socket.socket, given: tuple[int, ...]
+) -> subprocess.Popen[bytes]:
+    """Start it with ``stdin`` and ``given``, and no other descriptor of ours."""
+    identity = outer_identity()
+    try:
+        with fixed_addresses():
+            return subprocess.Popen(
                 words,
-                pass_fds=() if filter_fd is None else (filter_fd,),
-                stdin=theirs.fileno(),
+                pass_fds=given,
+                stdin=stdin.fileno(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
@@ -164,30 +192,12 @@ def _spawn(image: Image, limits: Limits) -> GuestProcess:
                 extra_groups=None if identity is None else [],
             )
     except OSError as error:
-        ours.close()
         remedy = NO_BUBBLEWRAP
         if identity is not None and isinstance(error, PermissionError):
             remedy = f"this root may not become uid {identity}: map it, or be an ordinary user"
         raise SandboxUnavailable(
             f"cannot start {words[0]} ({error.strerror})", remedy=remedy
         ) from error
-    except BaseException:
-        ours.close()
-        raise
-    finally:
-        if filter_fd is not None:
-            os.close(filter_fd)
-    with suppress(OSError):  # a child that died already is reported by what it said
-        ours.sendall(wire.pack(b"limits", isolation.limits_message(limits)))
-    return GuestProcess(child, ours, cgroup.make(limits))
-
-
-def _filter() -> int | None:
-    """What bubblewrap reads the filter from; None without libseccomp: that layer is missing."""
-    try:
-        return seccomp.readable()
-    except SandboxUnavailable:
-        return None
 
 
 def _hello(process: GuestProcess) -> isolation.Told:
