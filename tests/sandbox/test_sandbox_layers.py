@@ -230,6 +230,7 @@ def test_guest_without_the_filter_says_so(image: Image, monkeypatch: pytest.Monk
     """A machine without libseccomp, by the library's name: the layer is absent, and refused."""
     monkeypatch.setattr(seccomp, "_LIBRARY", "libabsent.so.9")
     seccomp.program.cache_clear()
+    seccomp._load.cache_clear()
     try:
         with pytest.raises(SandboxUnavailable, match=r"libabsent\.so\.9"):
             seccomp.program()
@@ -241,6 +242,7 @@ def test_guest_without_the_filter_says_so(image: Image, monkeypatch: pytest.Monk
         assert "libseccomp2" in refused.value.remedy
     finally:
         seccomp.program.cache_clear()
+        seccomp._load.cache_clear()
 
 
 def test_required_layer_that_lacks_is_refused_with_its_remedy(image: Image) -> None:

@@ -13,7 +13,6 @@ since 2021 and one that must be compiled.
 import ctypes
 import errno
 import os
-import stat
 from functools import cache
 
 from os2shell.executors.sandbox.errors import SandboxUnavailable
@@ -237,37 +236,37 @@ def _conditional(rules: _Rules) -> None:
         rules.allow("prctl", (0, _EQUAL, number, 0))
 
 
-def problem() -> str:
-    """Why there is no filter on this machine; empty when there is one."""
+def present() -> bool:
+    """Whether this machine has libseccomp; without it a run lacks the layer."""
     try:
-        program()
-    except SandboxUnavailable as error:
-        return error.found
-    return ""
+        _load()
+    except SandboxUnavailable:
+        return False
+    return True
 
 
-def readable() -> int:
-    """A descriptor that reads the program once, for bubblewrap; the caller closes it.
+def feed(into: int) -> None:
+    """Write the program to the pipe ``into``, from which bubblewrap reads it, and close that.
 
-    A pipe holds it whole: a filter has at most 4096 instructions of 8 bytes, a pipe 64 KiB.
+    A pipe holds it whole: a filter has at most 4096 instructions of 8 bytes, a pipe 64 KiB. A
+    bubblewrap that is gone already is no concern of this.
     """
-    text = program()
-    out, into = os.pipe()
     try:
-        assert stat.S_ISFIFO(os.fstat(into).st_mode)
+        text = program()
         written = os.write(into, text)
+    except BrokenPipeError:
+        return
     finally:
         os.close(into)
     if written != len(text):
-        os.close(out)
         raise SandboxUnavailable(
             f"the filter of {len(text)} bytes does not fit a pipe",
             expected="pipes of 64 KiB",
             remedy="raise fs.pipe-user-pages-soft",
         )
-    return out
 
 
+@cache
 def _load() -> ctypes.CDLL:
     try:
         library = ctypes.CDLL(_LIBRARY)
