@@ -70,7 +70,7 @@ class Row:
     @property
     def good(self) -> bool:
         """Whether it ended as it must and every replay agreed."""
-        return self.skipped or (self.expected and self.agreeing == self.replays)
+        return (self.skipped or self.expected) and self.agreeing == self.replays
 
 
 @dataclass(frozen=True, slots=True)
