@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from os2shell.executors.sandbox.errors import SandboxUnavailable
+from os2shell.executors.sandbox.native import NET
+from os2shell.executors.sandbox.synthetic import FOLDER, binds
 
 GUEST_ID = 1000
 WORKSPACE = "/w"
@@ -30,6 +32,12 @@ ENVIRONMENT: tuple[tuple[str, str], ...] = (
     ("LC_ALL", "C.UTF-8"),
     ("LINES", "24"),
     ("LOGNAME", "os2"),
+    ("MALLOC_ARENA_MAX", "1"),
+    ("MKL_NUM_THREADS", "1"),
+    ("NUMEXPR_NUM_THREADS", "1"),
+    ("OMP_NUM_THREADS", "1"),
+    ("OPENBLAS_NUM_THREADS", "1"),
+    ("OPENSSL_ia32cap", "~0x4000000000000010:~0x40000"),
     ("PATH", "/py/bin"),
     ("PYTHONHASHSEED", "0"),
     ("TERM", "dumb"),
@@ -37,7 +45,16 @@ ENVIRONMENT: tuple[tuple[str, str], ...] = (
     ("TZ", "UTC"),
     ("USER", "os2"),
 )
-"""All the guest's environment; its size decides addresses, so it never varies."""
+"""All the guest's environment; its size decides addresses, so it never varies.
+
+One heap for all threads: how many there are by default depends on the machine's processors, and each
+reserves 64 MiB. One thread for each numeric library: sums of floats depend on how threads share the work. OpenSSL is
+told that the processor has no time stamp counter, RDRAND and RDSEED: no net would see them.
+"""
+PRELOAD = ("LD_PRELOAD", f"/{NET}")
+"""One word more in an image that has a net."""
+DEVICES = ("/dev/random", "/dev/urandom")
+"""Covered by files that the boot fills from the seed: even a bare system call reads no other."""
 
 FLAGS = ("-u", "-S", "-s", "-P", "-B")
 """Not ``-I`` or ``-E``: both make CPython ignore PYTHONHASHSEED."""
@@ -45,25 +62,36 @@ BOOT = "import sys; sys.path.insert(0, '/os2'); from os2guest import boot; sys.e
 
 
 def arguments(
-    *, bwrap: str, image: Path, interpreter: str, space_bytes: int, filter_fd: int | None
+    *,
+    bwrap: str,
+    image: Path,
+    interpreter: str,
+    space_bytes: int,
+    filter_fd: int | None,
+    empty_fds: tuple[int, ...] = (),
 ) -> tuple[str, ...]:
     """The whole command line that runs the guest's boot in ``image`` (a path of the host).
 
     ``space_bytes`` is the size of ``/w``, and that of ``/tmp``. ``filter_fd`` reads the compiled
     filter of system calls; None is for a machine that has none, whose runs lack that layer.
+    ``empty_fds`` read nothing, one for each of ``DEVICES``.
     """
     words = [bwrap]
     words += [f"--unshare-{name}" for name in ("user", "pid", "net", "ipc", "uts", "cgroup")]
     words += ["--disable-userns", "--assert-userns-disabled"]
     words += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     words += ["--clearenv"]
-    for name, value in ENVIRONMENT:
+    for name, value in (*ENVIRONMENT, *((PRELOAD,) if (image / NET).exists() else ())):
         words += ["--setenv", name, value]
     words += ["--hostname", HOSTNAME, "--uid", str(GUEST_ID), "--gid", str(GUEST_ID)]
     words += ["--ro-bind", str(image), "/", "--proc", "/proc", "--dev", "/dev"]
+    for number, device in zip(empty_fds, DEVICES, strict=False):
+        words += ["--bind-data", str(number), device]
     words += ["--remount-ro", "/dev"]
     words += ["--size", str(space_bytes), "--tmpfs", "/tmp"]  # noqa: S108 - inside the sandbox
     words += ["--size", str(space_bytes), "--tmpfs", WORKSPACE, "--chdir", WORKSPACE]
+    for name, path in binds():
+        words += ["--ro-bind", str(image / FOLDER / name), path]
     words += ["--remount-ro", "/proc"]
     if filter_fd is not None:
         words += ["--seccomp", str(filter_fd)]

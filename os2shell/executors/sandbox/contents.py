@@ -17,6 +17,8 @@ from pathlib import Path
 
 from os2shell.executors.sandbox.closure import libraries_of, loader_of
 from os2shell.executors.sandbox.errors import ImageUnavailable
+from os2shell.executors.sandbox.native import SOURCE, compile_net
+from os2shell.executors.sandbox.synthetic import write_files
 
 EPOCH = 315_532_800
 """Modification time of everything in an image: 1980-01-01, the first that a zip file holds."""
@@ -63,7 +65,7 @@ class Interpreter:
 
 def guest_files() -> Iterator[tuple[str, Path]]:
     """Our runtime and the language policy, by their names below ``/os2``; sorted."""
-    for path in sorted(_GUEST.glob("*.py")):
+    for path in sorted([*_GUEST.glob("*.py"), SOURCE]):
         yield f"os2guest/{path.name}", path
     spec = find_spec("RestrictedPython")
     if spec is None or spec.origin is None:
@@ -90,6 +92,8 @@ def build_root(root: Path, executable: Path) -> Interpreter:
     _copy_libraries(root, executable, extensions / "lib-dynload", dynload)
     for name, path in guest_files():
         _copy(path, root / "os2" / name, 0o644)
+    compile_net(root)
+    write_files(root)
     _compile(root, executable)
     _surroundings(root)
     _pin_times(root)

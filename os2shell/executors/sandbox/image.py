@@ -26,9 +26,10 @@ from blake3 import blake3
 
 from os2shell.executors.sandbox.contents import Interpreter, build_root, guest_files
 from os2shell.executors.sandbox.errors import ImageDamaged, ImageUnavailable
+from os2shell.executors.sandbox.native import NET, compiler
 
 Tell = Callable[[str], None]
-_FORMAT = 1
+_FORMAT = 2
 _LIST = "manifest.json"
 _STATS = "stats"
 _TEMPORARY = "building-"
@@ -42,6 +43,11 @@ class Image:
     root: Path
     interpreter: str
     executable: str
+
+    @property
+    def has_net(self) -> bool:
+        """Whether the net below Python could be compiled for it."""
+        return (self.root / NET).exists()
 
 
 def quiet(_line: str) -> None:
@@ -90,6 +96,7 @@ def _key(executable: Path) -> str:
     status = executable.stat()
     key = blake2b(digest_size=16)
     key.update(f"{_FORMAT}\0{executable}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    key.update(f"{bool(compiler())}\0".encode())
     for name, path in guest_files():
         key.update(f"{name}\0".encode() + blake2b(path.read_bytes()).digest())
     return key.hexdigest()

@@ -19,6 +19,7 @@ from typing import Self
 from os2shell.executors.sandbox import cgroup, seccomp, wire
 from os2shell.executors.sandbox import layers as isolation
 from os2shell.executors.sandbox.bubblewrap import (
+    DEVICES,
     NO_BUBBLEWRAP,
     NO_NAMESPACES,
     arguments,
@@ -136,13 +137,15 @@ def _spawn(image: Image, limits: Limits) -> GuestProcess:
     """Start bubblewrap, and give it what it and the boot wait for: filter, limits, a group."""
     bwrap = find_bubblewrap()
     filter_fd, into = os.pipe() if seccomp.present() else (None, None)
-    given = () if filter_fd is None else (filter_fd,)
+    empty_fds = tuple(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _ in DEVICES)
+    given = empty_fds if filter_fd is None else (*empty_fds, filter_fd)
     words = arguments(
         bwrap=bwrap,
         image=image.root,
         interpreter=image.executable,
         space_bytes=limits.workspace_bytes,
         filter_fd=filter_fd,
+        empty_fds=empty_fds,
     )
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)

@@ -8,7 +8,7 @@ import _socket
 import os
 import sys
 
-from . import clock, entropy, entry, hooks, host, imports, landlock, locks, stdin
+from . import children, clock, entropy, entry, hooks, host, imports, landlock, locks, net, stdin
 from .channel import Channel
 
 _UNIX, _STREAM = 1, 1
@@ -22,6 +22,7 @@ def main() -> int:
     channel = Channel(_take_control())
     _plain_signals()
     _limit(channel.receive()[1])
+    devices = entropy.hold_devices()
     _hello(channel, landlock.restrict())
     job = channel.receive()
     tier, kind, target, arguments, count, seed, start, words_of_imports, budget, place = job[1:]
@@ -30,10 +31,12 @@ def main() -> int:
     channel_exit = _exit_through(channel, record)
     locks.install(seed, channel_exit, _leave)
     clock.install(int(start))
-    entropy.install(seed)
+    entropy.install(seed, devices)
     host.install(int(start))
+    net.install(seed, int(start))
     stdin.install(channel)
     hooks.install()
+    children.install([word.decode() for word in words_of_imports.split(b"\0") if word])
     if budget:
         from . import meter
 

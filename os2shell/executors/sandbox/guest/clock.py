@@ -11,7 +11,9 @@ run, and every reading may: past the instant ``turn`` it calls ``reached`` (``ba
 
 import _thread
 import os
+import posix
 import time
+from _functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,13 +27,23 @@ _SECOND_NS = 1_000_000_000
 class Clock:
     """The counter; ``now``, ``start`` and ``turn`` in nanoseconds of Unix time."""
 
-    __slots__ = ("now", "reached", "sleeper", "start", "turn")
+    __slots__ = ("now", "passed", "reached", "sleeper", "start", "timer", "turn")
 
     def __init__(self) -> None:
         self.now = self.start = 0
         self.turn = 1 << 100
         self.reached: "Any" = None
         self.sleeper: "Any" = None
+        self.passed: "Any" = None
+        self.timer: "Any" = None
+
+    def go(self, instant: int) -> None:
+        """Go on to ``instant``: past timers, which ring; the net below Python is told."""
+        if self.timer is not None:
+            self.timer.ring(instant)
+        self.now = max(self.now, instant)
+        if self.passed is not None:
+            self.passed(self.now)
 
 
 CLOCK = Clock()
@@ -50,7 +62,7 @@ def read_ns() -> int:
 def advance(seconds: float) -> None:
     """Jump over ``seconds`` that nobody waits for."""
     if seconds > 0:
-        CLOCK.now += int(seconds * _SECOND_NS)
+        CLOCK.go(CLOCK.now + int(seconds * _SECOND_NS))
 
 
 def alone() -> bool:
@@ -78,7 +90,7 @@ def _sleep(seconds, /):
         return
     end = CLOCK.now + int(seconds * _SECOND_NS)
     _real_sleep(seconds)
-    CLOCK.now = max(CLOCK.now, end)
+    CLOCK.go(end)
 
 
 def _functions(clock: Clock, start: int) -> dict:
@@ -167,9 +179,10 @@ def install(start: int) -> None:
     """Put the virtual clock behind ``time`` and ``os.times``."""
     CLOCK.now = CLOCK.start = start
     for name, function in _functions(CLOCK, start).items():
+        # Partial: as C's own, it turns into no method of a class (logging keeps localtime in one).
         named(function, "time", name)
-        setattr(time, name, function)
-    os.times = named(_times, "posix", "times")
+        setattr(time, name, named(partial(function), "time", name))
+    os.times = posix.times = named(_times, "posix", "times")
 
 
 def named(function, module: str, name: str):

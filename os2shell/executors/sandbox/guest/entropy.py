@@ -1,22 +1,29 @@
 """The guest's entropy: one keyed BLAKE2b counter stream (RFC 7693) from the job's seed.
 
-A forked child goes on with a stream of its own, named by the number of the fork.
+A forked child goes on with a stream of its own, named by the number of the fork. The devices' names
+give the stream; what opens them past these names (a link, C code, a bare system call) reads a file
+that lies over the device: the stream's first block of its own, the same at each opening.
 """
 
 # Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
-# mypy: disable-error-code="no-untyped-def,no-untyped-call,explicit-override,type-arg,attr-defined"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,explicit-override,type-arg,attr-defined,no-any-return"
 
+import _io
 import _thread
 import builtins
 import io
 import os
+import posix
+import sys
 
 from _blake2 import blake2b
 
+from . import procfiles
 from .clock import named
 
 _DEVICES = ("/dev/urandom", "/dev/random", b"/dev/urandom", b"/dev/random")
 _DESCRIPTOR_BYTES = 1 << 16
+_FILE_BYTES = 1 << 14
 
 
 class Stream:
@@ -87,13 +94,40 @@ def getrandom(size, flags=0):
     return STREAM.draw(size)
 
 
-def install(seed: bytes) -> None:
-    """Put the stream behind ``os`` and the devices' names."""
+def hold_devices() -> "list[int]":
+    """Descriptors of the files over the devices, while they may still be opened for writing."""
+    return [os.open(name, os.O_WRONLY | os.O_CLOEXEC) for name in _DEVICES[:2]]
+
+
+def install(seed: bytes, devices=()) -> None:
+    """Put the stream behind ``os``, ``posix`` and the devices' names; fill and close ``devices``."""
     STREAM.key = seed
-    os.urandom = named(urandom, "posix", "urandom")
-    os.getrandom = named(getrandom, "posix", "getrandom")
-    os.register_at_fork(after_in_child=STREAM.fork, after_in_parent=STREAM.forked)
+    for number in devices:
+        os.write(number, _file_content(seed))
+        os.fchmod(number, 0o444)
+        os.close(number)
+    for module in (os, posix):
+        module.urandom = named(urandom, "posix", "urandom")
+        module.getrandom = named(getrandom, "posix", "getrandom")
+    os.register_at_fork(after_in_child=_forked_child, after_in_parent=STREAM.forked)
     _install_devices()
+
+
+def _file_content(seed: bytes) -> bytes:
+    return b"".join(
+        [
+            blake2b(b"%d" % number, key=seed, person=b"os2 device").digest()
+            for number in range(_FILE_BYTES // 64)
+        ]
+    )
+
+
+def _forked_child() -> None:
+    """The child's stream, and a seed of its own for the generator that ``random`` hands out."""
+    STREAM.fork()
+    module = sys.modules.get("random")
+    if module is not None:
+        module._inst.seed()
 
 
 def _install_devices() -> None:
@@ -103,18 +137,30 @@ def _install_devices() -> None:
         if file in _DEVICES if isinstance(file, (str, bytes)) else _is_device(file):
             raw = Device()
             return raw if buffering == 0 else io.BufferedReader(raw)
+        if not isinstance(file, int):
+            stand_in = procfiles.shown(file, real_os_open)
+            if stand_in is not None:
+                return real_open(_unnamed(real_os_open, stand_in), mode, buffering, *rest, **named_rest)
         return real_open(file, mode, buffering, *rest, **named_rest)
 
     def os_open(path, flags, mode=0o777, *, dir_fd=None):
         if path in _DEVICES if isinstance(path, (str, bytes)) else _is_device(path):
-            file = os.memfd_create("urandom")
-            os.write(file, STREAM.draw(_DESCRIPTOR_BYTES))
-            os.lseek(file, 0, os.SEEK_SET)
-            return file
+            return _unnamed(real_os_open, STREAM.draw(_DESCRIPTOR_BYTES))
+        stand_in = procfiles.shown(path, real_os_open)
+        if stand_in is not None:
+            return _unnamed(real_os_open, stand_in)
         return real_os_open(path, flags, mode, dir_fd=dir_fd)
 
-    builtins.open = io.open = named(open, "_io", "open")
-    os.open = named(os_open, "posix", "open")
+    builtins.open = io.open = _io.open = named(open, "_io", "open")
+    os.open = posix.open = named(os_open, "posix", "open")
+
+
+def _unnamed(real_open, content: bytes) -> int:
+    """A descriptor that reads ``content``, and that no path leads to."""
+    file = real_open("/tmp", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o444)
+    os.write(file, content)
+    os.lseek(file, 0, os.SEEK_SET)
+    return file
 
 
 def _is_device(path) -> bool:

@@ -5,7 +5,7 @@
 
 import sys
 
-from . import clock, entropy, waiting
+from . import children, clock, entropy, polling, timers, waiting
 from .clock import named
 
 
@@ -66,6 +66,18 @@ def _ssl(module) -> None:
     module.RAND_bytes = entropy.urandom
 
 
+def _socket(module) -> None:
+    from . import pipes
+
+    pipes.patch_socket(module)
+
+
+def _multiprocessing(module) -> None:
+    from . import semaphores
+
+    semaphores.patch(module)
+
+
 def _queue(module) -> None:
     """The C queue waits where no patch can reach; the Python one uses Condition."""
     module.SimpleQueue = module._PySimpleQueue
@@ -95,13 +107,25 @@ def _started(frame) -> bool:
     return "boot" in frame.f_code.co_names and "os2guest" in frame.f_code.co_names
 
 
+def _select(module) -> None:
+    """The function by whoever waits; the objects beside it; and the real one for our own waits."""
+    module.real_select = module.select
+    waiting.patch_select(module)
+    polling.install(module)
+
+
 PATCHES = {
+    "_multiprocessing": _multiprocessing,
+    "_posixsubprocess": children.patch_posixsubprocess,
     "datetime": _datetime,
     "queue": _queue,
     "random": _random,
-    "select": waiting.patch_select,
+    "select": _select,
     "selectors": waiting.patch_selectors,
+    "signal": timers.install,
+    "socket": _socket,
     "ssl": _ssl,
+    "subprocess": children.patch_subprocess,
     "traceback": _traceback,
     "uuid": _uuid,
 }

@@ -9,6 +9,7 @@ inodes of what is not on the guest's own file systems, which number theirs by or
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,explicit-override,type-arg,attr-defined,misc,assignment"
 
 import os
+import posix
 
 from .clock import named
 
@@ -16,6 +17,9 @@ CPUS = 2
 MEMORY_PAGES = 1 << 20
 _UNAME = ("Linux", "os2", "6.1.0-os2", "#1 SMP os2")
 _OWN_FOLDERS = ("/w", "/tmp")
+_MADE_AT_START = ("/dev", "/proc", "/tmp", "/w")
+_IMAGE_BLOCKS = 1 << 20
+_OWN_FILES = 1 << 20
 
 
 class Files:
@@ -23,12 +27,13 @@ class Files:
 
     def __init__(self, start_ns: int) -> None:
         self.start_ns = start_ns
-        self.real_start_ns = os.stat("/w").st_ctime_ns
+        self.real_start_ns = min(os.stat(folder).st_ctime_ns for folder in _MADE_AT_START)
         self.own = {os.stat(folder).st_dev for folder in _OWN_FOLDERS}
         self.devices: dict = {}
         self.inodes: dict = {}
         for folder in _OWN_FOLDERS:
             self.devices.setdefault(os.stat(folder).st_dev, 64 + len(self.devices))
+        self.own_shown = {self.devices[number] for number in self.own}
 
     def shown(self, real):
         """``real`` as the guest sees it."""
@@ -37,11 +42,11 @@ class Files:
         else:
             owner = (0, 0)  # the image's: whoever's cache it lies in
         device = self.devices.setdefault(real.st_dev, 64 + len(self.devices))
-        inode, size, blocks = real.st_ino, real.st_size, real.st_blocks
+        inode, size, blocks, links = real.st_ino, real.st_size, real.st_blocks, real.st_nlink
         if real.st_dev not in self.own:
             inode = self.inodes.setdefault((real.st_dev, inode), 1000 + len(self.inodes))
             if (real.st_mode & 0o170000) == 0o040000:
-                size = 4096
+                size, links = 4096, 2
             blocks = -(-size // 4096) * 8
         nanos = [
             self.start_ns if real.st_dev not in self.own or ns >= self.real_start_ns else ns
@@ -53,7 +58,7 @@ class Files:
         seconds = [ns // 1_000_000_000 for ns in nanos]
         return os.stat_result(
             (
-                real.st_mode, inode, device, real.st_nlink, *owner, size,
+                real.st_mode, inode, device, links, *owner, size,
                 *seconds, *(ns / 1e9 for ns in nanos), *nanos, 4096, blocks, real.st_rdev,
             )
         )  # fmt: skip
@@ -131,8 +136,87 @@ def install(start_ns: int) -> None:
     """Put all of it behind ``os``."""
     files = Files(start_ns)
     _install_folders(files)
+    _install_imports(files)
     _install_stat(files)
+    _install_links(files)
+    _install_space(files)
     _install_machine()
+
+
+def _install_imports(files: Files) -> None:
+    """Importers keep what a folder held for as long as its time stands still; here it never does.
+
+    They get a copy of ``posix`` whose ``stat`` shows folders the guest can write as just changed.
+    """
+    import _frozen_importlib_external as importers
+
+    real_stat = os.stat
+    asked = 0
+
+    def stat(path):
+        nonlocal asked
+        found = files.shown(real_stat(path))
+        if (found.st_mode & 0o170000) != 0o040000 or found.st_dev not in files.own_shown:
+            return found
+        asked += 1
+        return _Folder(found, found.st_mtime + asked)
+
+    copy = type(os)("posix")
+    copy.__dict__.update(posix.__dict__)
+    copy.stat = named(stat, "posix", "stat")
+    importers._os = copy
+
+
+class _Folder:
+    """What importers look at: mode and time."""
+
+    def __init__(self, found, time: float) -> None:
+        self.st_mode = found.st_mode
+        self.st_mtime = time
+        self.st_size = found.st_size
+
+
+def _install_links(files: Files) -> None:
+    """Links to pipes, sockets and namespaces carry the kernel's own numbers."""
+    real_readlink, real_stat = os.readlink, os.stat
+
+    def readlink(path, *, dir_fd=None):
+        found = real_readlink(path, dir_fd=dir_fd)
+        text = os.fsdecode(found)
+        if text[-1:] != "]" or ":[" not in text or text.startswith("/"):
+            return found
+        number = files.shown(real_stat(path, dir_fd=dir_fd)).st_ino
+        text = f"{text.partition('[')[0]}[{number}]"
+        return text if isinstance(found, str) else os.fsencode(text)
+
+    for module in (os, posix):
+        module.readlink = named(readlink, "posix", "readlink")
+    os.supports_dir_fd.add(readlink)
+
+
+def _install_space(files: Files) -> None:
+    """Free space: the guest's own as its limits have it; of the image a number that means nothing."""
+    real_statvfs, real_fstatvfs = os.statvfs, os.fstatvfs
+    real_stat = posix.stat  # told apart by device numbers as ``Files`` shows them
+
+    def shown(real, device):
+        if device in files.own_shown:
+            count = real.f_files - real.f_ffree
+            blocks, free, kept = real.f_blocks, real.f_bfree, _OWN_FILES - count
+        else:
+            blocks, free, kept = _IMAGE_BLOCKS, 0, 0
+        numbers = (4096, 4096, blocks, free, free, _OWN_FILES, kept, kept, real.f_flag, 255)
+        return os.statvfs_result((*numbers, device))
+
+    def statvfs(path):
+        return shown(real_statvfs(path), real_stat(path).st_dev)
+
+    def fstatvfs(fd, /):
+        return shown(real_fstatvfs(fd), posix.fstat(fd).st_dev)
+
+    for function in (statvfs, fstatvfs):
+        setattr(os, function.__name__, named(function, "posix", function.__name__))
+        setattr(posix, function.__name__, function)
 
 
 def _install_folders(files: Files) -> None:
@@ -148,8 +232,9 @@ def _install_folders(files: Files) -> None:
 
     DirEntry.__module__ = "posix"
     os.DirEntry = DirEntry
-    os.listdir = named(listdir, "posix", "listdir")
-    os.scandir = named(scandir, "posix", "scandir")
+    for module in (os, posix):
+        module.listdir = named(listdir, "posix", "listdir")
+        module.scandir = named(scandir, "posix", "scandir")
 
 
 def _install_stat(files: Files) -> None:
@@ -167,6 +252,7 @@ def _install_stat(files: Files) -> None:
 
     for function, name in ((stat, "stat"), (lstat, "lstat"), (fstat, "fstat")):
         setattr(os, name, named(function, "posix", name))
+        setattr(posix, name, function)
     # Sets of functions that tell what the platform can do; ours can what theirs can.
     for able in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
         able.update({stat} if real_stat in able else ())
@@ -201,5 +287,6 @@ def _install_machine() -> None:
 
     for function in (sysconf, uname, cpu_count, sched_getaffinity, getloadavg):
         setattr(os, function.__name__, named(function, "posix", function.__name__))
+        setattr(posix, function.__name__, function)
     if hasattr(os, "process_cpu_count"):
         os.process_cpu_count = cpu_count
