@@ -119,8 +119,10 @@ def type_of(special):
 def _prepare_enum(module) -> None:
     """``Enum("Name", {…})`` would take any special method from the table: members have plain names."""
     real = module.EnumType._create_
+    if real.__module__ == __name__:
+        return
 
-    def _create_(cls, class_name, names, *, module=None, qualname=None, type=None, **options):
+    def _create_(cls, class_name, names, *, module=None, qualname=None, **options):
         if isinstance(names, str):
             names = str(names).replace(",", " ").split()
         pairs = list(names.items() if isinstance(names, dict) else names)
@@ -129,6 +131,6 @@ def _prepare_enum(module) -> None:
         for pair in pairs:
             guards.allowed_name(pair[0] if type(pair) is tuple else pair)
         names = pairs
-        return real(cls, class_name, names, module="__main__", type=type, **options)
+        return real(cls, class_name, names, module="__main__", **options)
 
     module.EnumType._create_ = _create_

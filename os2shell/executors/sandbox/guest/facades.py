@@ -39,7 +39,11 @@ PUBLIC = {
     "dataclasses": "dataclass field fields asdict astuple replace is_dataclass FrozenInstanceError InitVar KW_ONLY "
     "MISSING",
     "datetime": ALL,
-    "decimal": ALL,
+    "decimal": "Clamped Context ConversionSyntax Decimal DecimalException DecimalTuple DefaultContext BasicContext "
+    "DivisionByZero DivisionImpossible DivisionUndefined ExtendedContext FloatOperation HAVE_THREADS Inexact "
+    "InvalidContext InvalidOperation MAX_EMAX MAX_PREC MIN_EMIN MIN_ETINY Overflow ROUND_05UP ROUND_CEILING "
+    "ROUND_DOWN ROUND_FLOOR ROUND_HALF_DOWN ROUND_HALF_EVEN ROUND_HALF_UP ROUND_UP Rounded Subnormal Underflow "
+    "getcontext localcontext setcontext",
     "difflib": "SequenceMatcher Differ get_close_matches ndiff restore unified_diff context_diff",
     "enum": "Enum IntEnum StrEnum Flag IntFlag ReprEnum auto unique verify EnumCheck CONTINUOUS NAMED_FLAGS "
     "UNIQUE FlagBoundary STRICT CONFORM EJECT KEEP member nonmember show_flag_values",
@@ -88,14 +92,18 @@ PUBLIC = {
 
 
 class Facade:
-    """A module's public values."""
+    """A module's public values.
+
+    It has no ``__name__``: with one, ``from json import decoder`` would find the real submodule, for
+    the interpreter looks under that name among the loaded modules when an attribute is missing.
+    """
 
     def __init__(self, name, values) -> None:
         self.__dict__.update(values)
-        self.__dict__["__name__"] = name
+        self.__dict__["_name"] = name
 
     def __repr__(self):
-        return f"<module {self.__name__!r}, restricted>"
+        return f"<module {self._name!r}, restricted>"
 
 
 class Importer:
@@ -114,7 +122,11 @@ class Importer:
         self._judge(name)
         if "." in name and not fromlist:
             raise ImportError(f"write `from {name} import …`; a package is no single facade")
-        return self._facade(name)
+        made = self._facade(name)
+        for each in fromlist or ():
+            if each not in made.__dict__:
+                raise ImportError(f"{name!r} offers no {each!r} to restricted programs", name=name)
+        return made
 
     def _judge(self, name) -> None:
         if name == "__future__" or name in self._rules.pinned:
