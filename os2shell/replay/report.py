@@ -39,7 +39,7 @@ def report_body(audit: Audit, runs: Sequence[RunVerdict]) -> dict[str, Json]:
         "schema": "os2.python-verify/1",
         "status": status_of(audit, runs),
         "ledger": audit.shown(),
-        "sessions": [_run_body(run) for run in runs],
+        "sessions": [run_body(run) for run in runs],
         "counts": counts_of(runs),
     }
 
@@ -76,7 +76,8 @@ def summary_text(audit: Audit, runs: Sequence[RunVerdict]) -> str:
             return f"{status}: {len(runs)} run{plural}, {told}"
 
 
-def _run_body(run: RunVerdict) -> Json:
+def run_body(run: RunVerdict) -> Json:
+    """One run's verdict for JSON, with what differs."""
     body: dict[str, Json] = {
         "session": run.session,
         "seq": run.seq,

@@ -7,12 +7,14 @@ more, on the recorded answers and into nowhere.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import NoReturn, cast
 
 from ledger import Digest, Json, LedgerError, ObjectStore, encode
 from os2shell.executors.guest import RunGuest
+from os2shell.executors.workspace import list_tree
+from os2shell.executors.workspace import shown as shown_path
 from os2shell.model.effect import Determinism, Effect, Transcript, World
 from os2shell.model.errors import Broken, Unreadable
 from os2shell.model.stack import NOWHERE, Stack
@@ -86,12 +88,16 @@ class TraceWorld:
             except (Broken, LedgerError) as error:
                 self._stop(
                     step.kind,
-                    Difference("an object of the recording", "the recorded content", str(error)),
+                    Difference(
+                        "an object of the recording",
+                        self._owner(effect, str(error)),
+                        str(error),
+                    ),
                     "somebody removed or changed it; nothing can be performed without it",
                     verdict=Verdict.TAMPERED,
                 )
         self._matched += 1
-        self._last = f"{step.kind} {shown(step.question)}{_asked_at(effect)}"
+        self._last = f"{_told(step.kind, step.question)}{_asked_at(effect)}"
         return step.answer
 
     def finish(self) -> None:
@@ -118,10 +124,9 @@ class TraceWorld:
             )
         step = self._level.pop(0)
         if step.kind != effect.kind or encode(step.question) != encode(question):
-            expected = f"{step.kind} {shown(step.question)}"
             self._stop(
                 effect.kind,
-                Difference("another question", expected, f"{effect.kind} {shown(question)}"),
+                _between(step, effect.kind, question),
                 located=self._located(effect),
             )
         return step
@@ -148,6 +153,15 @@ class TraceWorld:
                 located=self._find(step, END),
             )
         self._running = None
+
+    def _owner(self, effect: Effect, error: str) -> str:
+        """What of the recording the object named in ``error`` is; its file where that is known."""
+        if isinstance(effect, RunGuest):
+            with suppress(Broken, LedgerError):
+                for path, entry in list_tree(effect.tree, self._objects).items():
+                    if entry.digest.hex() in error:
+                        return f"the recorded content of {shown_path(path)}"
+        return "the recorded content"
 
     def _stop_at(self, step: Step, found: Difference) -> NoReturn:
         located = self._find(step, found.place)
@@ -227,6 +241,20 @@ class TraceWorld:
 def heard_in(steps: Sequence[Step]) -> bytes:
     """What the guest's own reads were answered, joined."""
     return b"".join(step.answer for step in steps if isinstance(step.answer, bytes))
+
+
+def _between(step: Step, kind: str, question: Json) -> Difference:
+    """Both questions; of long ones only the fields that differ."""
+    one, other = step.question, question
+    if step.kind == kind and isinstance(one, dict) and isinstance(other, dict):
+        keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+        one = {key: one[key] for key in keys if key in one}
+        other = {key: other[key] for key in keys if key in other}
+    return Difference("another question", _told(step.kind, one), _told(kind, other))
+
+
+def _told(kind: str, question: Json) -> str:
+    return kind if question is None else f"{kind} {shown(question)}"
 
 
 def _asked_at(effect: Effect) -> str:

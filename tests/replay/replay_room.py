@@ -84,7 +84,9 @@ class Program:
 def tree_of(files: Mapping[str, bytes], objects: ObjectStore) -> Digest:
     return make_tree(
         {
-            name.encode(): File(name.encode(), Kind.FILE, len(data), objects.put(data))
+            name.encode(): File(
+                name.rpartition("/")[2].encode(), Kind.FILE, len(data), objects.put(data)
+            )
             for name, data in files.items()
         },
         objects,
