@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import audit, log, machine, proofs, query, running, workspace
+from bench import audit, log, machine, proofs, query, replays, restricted, running, workspace
 from bench.measure import Row, Unmeasured
 
 SUBJECTS: dict[str, Callable[..., list[Row]]] = {
@@ -16,6 +16,8 @@ SUBJECTS: dict[str, Callable[..., list[Row]]] = {
     "proofs": proofs.rows,
     "query": query.rows,
     "running": running.rows,
+    "restricted": restricted.rows,
+    "replays": replays.rows,
 }
 SCHEMA = "os2.bench/1"
 
