@@ -24,7 +24,7 @@ import sys
 
 from _blake2 import blake2b
 
-from . import clock, locks
+from . import clock, locks, pipes, signals
 from .clock import CLOCK
 
 TYPE_CHECKING = False
@@ -127,10 +127,10 @@ class Baton:
 
     def sleep(self, seconds: float) -> None:
         """Let others run until this much time has passed."""
-        if seconds > 0:
-            self.wait(None, CLOCK.now + int(seconds * _SECOND_NS), "time")
-        else:
-            self.wait(READY, None, "")
+        until = CLOCK.now + int(seconds * _SECOND_NS)
+        self.wait(None, until, "time")
+        while CLOCK.now < until:  # woken by a signal
+            self.wait(None, until, "time")
 
     def turn(self) -> None:
         """Let another one run that can, or go on."""
@@ -175,10 +175,17 @@ class Baton:
             able = self._able()
             if able:
                 return able[0] if len(able) == 1 else able[self._draw(len(able))]
-            sleepers = [task.deadline for task in self.tasks if task.deadline is not None]
+            instants = [task.deadline for task in self.tasks if task.deadline is not None]
+            timer = CLOCK.timer
+            rings = timer is not None and timer.next is not None
+            if rings:
+                instants.append(timer.next)
             outside = any(task.outside for task in self.tasks)
-            if sleepers:
-                self._pass_time(min(sleepers), outside=outside)
+            if instants:
+                until = min(instants)
+                self._pass_time(until, outside=outside)
+                if rings and until <= CLOCK.now:
+                    self.wake_main()
             elif outside:
                 _real_sleep(_STEP_NS / _SECOND_NS)
             else:
@@ -208,7 +215,7 @@ class Baton:
             _real_sleep(step / _SECOND_NS)
             CLOCK.now += step
             return
-        CLOCK.now = max(CLOCK.now, until)
+        CLOCK.go(until)
 
     def _hand(self, me: Task, chosen: Task) -> None:
         """Open ``chosen``'s gate and wait at ours; whoever wakes us has made us current."""
@@ -242,12 +249,20 @@ class Baton:
         else:
             self.world.points, CLOCK.turn = _NEVER, _NEVER
 
+    def wake_main(self) -> None:
+        """Let the main thread look up from its wait, to run a signal's handler."""
+        for task in self.tasks:
+            if task.ident == locks.MAIN_IDENT:
+                task.blocked = READY
+
     def _several(self) -> None:
         if not self.world.several:
             self.world.several = True
             sys.setswitchinterval(_SWITCH_SECONDS)
             locks.count_points()
             CLOCK.reached, CLOCK.sleeper = self.turn, self.sleep
+            pipes.install()
+            signals.install(self)
         if len(self.tasks) == 1:
             self.world.points = self._draw(_LOCK_POINTS)
             CLOCK.turn = CLOCK.now + clock.STEP_NS * (1 + self._draw(_CLOCK_POINTS))
@@ -334,4 +349,18 @@ def _report(error: BaseException, function) -> None:
     trace = entry._without_ours(error.__traceback__)
     error.__traceback__ = trace
     words = "Exception ignored in thread started by"
-    sys.unraisablehook(sys.UnraisableHookArgs((type(error), error, trace, words, function)))
+    sys.unraisablehook(_unraisable()((type(error), error, trace, words, function)))
+
+
+def _unraisable():
+    """The type of what unraisablehook gets, which has no public name."""
+    seen: list = []
+
+    class Raises:
+        def __del__(self):
+            raise ValueError
+
+    kept, sys.unraisablehook = sys.unraisablehook, seen.append
+    Raises()
+    sys.unraisablehook = kept
+    return type(seen[0])

@@ -13,7 +13,7 @@ import _thread
 import os
 import posix
 import time
-from _functools import partial
+from _functools import partial  # type: ignore[import-not-found]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,19 +3,19 @@
 # Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,explicit-override,type-arg,attr-defined,no-any-return"
 
-import os
 import sys
+
+from . import locks
 
 CAUSE = "deadlock"
 CODE = 124
-_real_frames = sys._current_frames
 _LIBRARY = ("/py/", "/os2/", "<frozen ")
 
 
 def end(baton) -> None:
     """Say who waits where, hand over what was printed, and leave with the cause's name."""
     lines = ["os2: deadlock: no thread can go on, none waits for time or for anything outside"]
-    frames = _real_frames()
+    frames = locks._real_frames()
     for task in baton.tasks:
         place = _place(frames.get(task.real))
         lines.append(f"  {_name(task.ident)} waits for {task.what or 'the baton'}{place}")

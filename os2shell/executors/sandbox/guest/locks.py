@@ -12,6 +12,7 @@ further thread on every taking counts as a point at which the baton may move (``
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,explicit-override,type-arg,attr-defined,no-any-return,assignment,misc"
 
 import _thread
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ _real_rlock = _thread.RLock
 _real_ident = _thread.get_ident
 _real_start = _thread.start_new_thread
 _real_native_id = _thread.get_native_id
+_real_frames = sys._current_frames
+_real_errors = sys._current_exceptions
 _MAX_TIMEOUT = _thread.TIMEOUT_MAX
 
 
@@ -244,12 +247,34 @@ def install(seed: bytes, tell, leave) -> None:
         ("get_ident", _get_ident), ("_count", _count), ("get_native_id", _native_id),
     ):  # fmt: skip
         setattr(_thread, name, named(function, "_thread", name))
+    sys._current_frames = named(_current_frames, "sys", "_current_frames")
+    sys._current_exceptions = named(_current_exceptions, "sys", "_current_exceptions")
     if hasattr(_thread, "_set_sentinel"):
         _thread._set_sentinel = named(_set_sentinel, "_thread", "_set_sentinel")
     else:
         from . import handles
 
         handles.install()
+
+
+def _by_ident(found: dict) -> dict:
+    """Keys that are the guest's numbers, and no frames of this runtime on top."""
+    tasks = WORLD.baton.tasks if WORLD.baton is not None else ()
+    idents = {task.real: task.ident for task in tasks} or {_real_ident(): MAIN_IDENT}
+    return {idents[real]: seen for real, seen in sorted(found.items()) if real in idents}
+
+
+def _current_frames():
+    frames = _by_ident(_real_frames())
+    for ident, frame in frames.items():
+        while frame.f_back is not None and frame.f_code.co_filename.startswith("/os2/"):
+            frame = frame.f_back
+        frames[ident] = frame
+    return frames
+
+
+def _current_exceptions():
+    return _by_ident(_real_errors())
 
 
 def _allocate():

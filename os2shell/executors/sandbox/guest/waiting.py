@@ -75,5 +75,6 @@ def _among_threads(ask, timeout):
         found = ask(0)
         return not found
 
-    locks.WORLD.baton.wait(blocked, deadline, "a descriptor", outside=True)
+    while not found and (deadline is None or clock.CLOCK.now < deadline):
+        locks.WORLD.baton.wait(blocked, deadline, "a descriptor", outside=True)
     return found or ask(0)
