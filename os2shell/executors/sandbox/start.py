@@ -33,7 +33,7 @@ from os2shell.executors.sandbox.job import GuestExit, GuestIo, Job
 from os2shell.executors.sandbox.ownership import files_as, fixed_addresses
 from os2shell.executors.sandbox.process import GuestProcess
 from os2shell.executors.sandbox.supervise import Supervisor
-from os2shell.model.guest import Limits
+from os2shell.model.guest import Limits, Tier
 
 HELLO_SECONDS = 20
 _CREDENTIALS_BYTES = 12
@@ -56,6 +56,7 @@ class Sandbox:
         self._process = process
         self._identity = outer_identity()
         self._supervisor: Supervisor | None = None
+        self._prepared = False
 
     @classmethod
     def start(cls, image: Image, limits: Limits) -> "Sandbox":
@@ -84,8 +85,20 @@ class Sandbox:
         if self._supervisor is not None:
             message = "a sandbox runs one job; this one had its own"
             raise RuntimeError(message)
+        if job.tier is Tier.RESTRICTED:
+            self.prepare()
+        elif self._prepared:
+            message = "a sandbox prepared for the restricted tier runs no other"
+            raise RuntimeError(message)
         self._supervisor = Supervisor(self._process, job, io, self.layers)
         return self._supervisor.run()
+
+    def prepare(self) -> None:
+        """Let the guest load the restricted tier's policy; ``run`` does so where nobody has yet."""
+        if not self._prepared:
+            self._prepared = True
+            with suppress(OSError):  # a guest that died is reported by its run
+                self._process.control.sendall(wire.pack(b"prepare"))
 
     def interrupt(self) -> None:
         """Do as Ctrl-C does; from any thread or signal handler."""

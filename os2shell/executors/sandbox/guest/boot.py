@@ -8,7 +8,7 @@ import _socket
 import os
 import sys
 
-from . import children, clock, entropy, entry, hooks, host, imports, landlock, locks, net, stdin
+from . import children, clock, entropy, entry, hooks, host, imports, landlock, locks, net, stdin, zygote
 from .channel import Channel
 
 _UNIX, _STREAM = 1, 1
@@ -25,6 +25,9 @@ def main() -> int:
     devices = entropy.hold_devices()
     _hello(channel, landlock.restrict())
     job = channel.receive()
+    if job[0] == b"prepare":
+        zygote.prepare(hooks.PATCHES)
+        job = channel.receive()
     tier, kind, target, arguments, count, seed, start, words_of_imports, budget, place = job[1:]
     words = arguments.split(b"\0") if int(count) else []
     record = imports.Record()
@@ -58,8 +61,12 @@ def main() -> int:
         imports.hold(imports.Rules(plan.imports), record)
         record.watch_loaded()
     code, cause = entry.perform(plan)
+    if plan.restricted:
+        zygote.forget(plan.worlds)
     _threads_end()
     channel_exit(code, cause)
+    if plan.restricted:
+        _leave(code)
     return code
 
 

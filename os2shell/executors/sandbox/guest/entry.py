@@ -17,7 +17,7 @@ _OURS = "/os2/"
 class Plan:
     """What to run."""
 
-    __slots__ = ("arguments", "imports", "kind", "record", "restricted", "target")
+    __slots__ = ("arguments", "imports", "kind", "record", "restricted", "target", "worlds")
 
     def __init__(self, *, restricted, kind, target, arguments, imports, record) -> None:
         self.restricted = restricted
@@ -26,6 +26,7 @@ class Plan:
         self.arguments = arguments
         self.imports = imports
         self.record = record
+        self.worlds: list = []  # the globals that a restricted program leaves
 
 
 def perform(plan: Plan) -> "tuple[int, str]":

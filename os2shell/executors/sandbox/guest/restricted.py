@@ -33,12 +33,14 @@ def run(plan, record) -> None:
             told = "; ".join(offence.told(path) for offence in offences)
             raise ImportError(f"module {name!r} breaks the policy: {told}", name=name)
         inner = namespace(importer, name)
+        plan.worlds.append(inner)
         closed = frozenset(inner)
         exec(code, inner)
         values.update((key, inner[key]) for key in inner if key not in closed and key[:1] != "_")
 
     importer = Importer(Rules(plan.imports), record, load)
     world = namespace(importer)
+    plan.worlds.append(world)
     if plan.kind == "eval" and _is_expression(source):
         value = eval(_allowed(compiled(source.strip(), filename, "eval"), source, filename), world)
         if value is not None:
