@@ -7,6 +7,7 @@ import pytest
 
 from os2shell.model.capability import LOCAL, Capability, TokenId
 from os2shell.model.errors import Denied, ManifestError
+from os2shell.model.guest import Tier
 from os2shell.policy.checker import admit, check_scope
 from os2shell.policy.manifest import from_body, load_manifest
 
@@ -57,6 +58,25 @@ def test_shipped_manifests_hold_and_survive_recording(name: str) -> None:
         ('["user-namespace"]', '["users"]', 14, "layer 'users'"),
         ('imports = ["math"]', "imports = [1]", 16, "a list of strings"),
         ('name = "mine"', 'name = "Mine!"', 1, "lower-case letters"),
+        ('imports = ["math"]', 'imports = ["ma th"]', 16, "the full name of a module"),
+        (
+            'imports = ["math"]',
+            'imports = []\n[restricted.modules]\nmine = "sha256:00"',
+            18,
+            "blake3: and 64 hex digits",
+        ),
+        (
+            'imports = ["math"]',
+            'imports = []\n[native.imports]\nallow = ["a"]\nforbid = []',
+            19,
+            "unknown key 'forbid'",
+        ),
+        (
+            'imports = ["math"]',
+            'imports = []\n[native.imports]\ndeny = ["a=b"]',
+            18,
+            "the full name of a module",
+        ),
         ("[isolation]", "[insulation]", 13, "unknown key 'insulation'"),
         ("files = 1\n", "", 5, "no files"),
     ],
@@ -100,3 +120,24 @@ def test_grants_are_per_token_and_scoped(tmp_path: Path) -> None:
     check_scope(policy, LOCAL, Capability.FS_READ, "data/deep/file")
     with pytest.raises(Denied):
         check_scope(policy, LOCAL, Capability.FS_READ, "secret")
+
+
+def test_import_rules_are_words_and_come_back_from_the_record(tmp_path: Path) -> None:
+    pin = "blake3:" + "0a" * 32
+    added = f"""
+[restricted.modules]
+"pack.mine" = "{pin}"
+[native.imports]
+allow = ["json", "math"]
+deny = ["json.tool"]
+"""
+    manifest = load_manifest(written(tmp_path, GOOD + added))
+    assert manifest.imports(Tier.RESTRICTED) == ("math", f"pack.mine={pin}")
+    assert manifest.imports(Tier.NATIVE) == ("!*", "!json.tool", "json", "math")
+    assert from_body(manifest.body()) == manifest
+    plain = load_manifest(written(tmp_path, GOOD))
+    assert plain.imports(Tier.NATIVE) == ()
+    assert "native_imports" not in plain.body()
+    assert plain.digest != manifest.digest
+    nothing = load_manifest(written(tmp_path, GOOD + "[native.imports]\nallow = []"))
+    assert nothing.imports(Tier.NATIVE) == ("!*",)

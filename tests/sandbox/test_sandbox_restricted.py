@@ -95,7 +95,7 @@ print(len(seen), found)
 
 @pytest.mark.parametrize("program", ["pleasant", "matching", "modules"])
 def test_the_subset_is_pleasant(ran: Run, program: str) -> None:
-    source = (PROGRAMS / f"{program}.py").read_text()
+    source = (PROGRAMS / f"{program}.pyvm").read_text()
     result = ran(source, tier=Tier.RESTRICTED, imports=IMPORTS)
     assert result.err == ""
     assert result.out == (PROGRAMS / f"{program}.out").read_text()

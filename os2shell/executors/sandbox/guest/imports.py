@@ -17,6 +17,7 @@ from types import FrameType
 NAMES_KEPT = 64
 _NAME_BYTES = 100
 _IMAGE = ("/py/", "/os2/", "<frozen ")
+_BETWEEN = ("<frozen importlib", "/os2/os2guest/imports.py")
 
 
 class Rules:
@@ -83,6 +84,7 @@ def hold(rules: Rules, record: Record) -> None:
     if not rules.closed and not rules.denied:
         return
     import _frozen_importlib as machinery
+    import _imp
 
     def check(name, depth) -> None:
         if rules.denies(name):
@@ -108,17 +110,19 @@ def hold(rules: Rules, record: Record) -> None:
         check(name, 1)
         return find_and_load(name, import_)
 
-    create_builtin = machinery.BuiltinImporter.create_module
+    def guarding(create):
+        def created(spec, *rest):
+            check(spec.name, 1)  # one that is loaded already raises no event
+            return create(spec, *rest)
 
-    def create_module(spec):
-        """Create a built-in module"""
-        check(spec.name, 1)
-        return create_builtin(spec)
+        created.__name__ = created.__qualname__ = create.__name__
+        return created
 
+    for function in ("create_builtin", "create_dynamic"):
+        setattr(_imp, function, guarding(getattr(_imp, function)))
     for name in [name for name in sys.modules if rules.denies(name)]:
         del sys.modules[name]
     machinery._find_and_load = _find_and_load
-    machinery.BuiltinImporter.create_module = staticmethod(create_module)
     sys.addaudithook(hook)
 
 
@@ -132,7 +136,7 @@ def _from_image(depth: int) -> bool:
     frame: "FrameType | None" = sys._getframe(depth)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith(("<frozen importlib", "/os2/")) and "/importlib/" not in file:
+        if not file.startswith(_BETWEEN) and "/importlib/" not in file:
             return file.startswith(_IMAGE)
         frame = frame.f_back
     return True
