@@ -30,26 +30,34 @@ Rule = Callable[[Difference, bytes, bytes], str | None]
 
 def likely(found: Difference, site: Site | None) -> str:
     """Why the program may have come to something else than was recorded."""
+    raised = _raised(found)
+    if raised:
+        return raised
     if found.byte is None:
         return _of_ending(found, site)
     one, other = _line_at(found.recorded, found.byte), _line_at(found.present, found.byte)
     for rule in _RULES:
         told = rule(found, one, other)
         if told:
-            return _with_extensions(told, site, raised=rule in {_missing_module, _exception})
-    return _with_extensions(DEFAULT, site, raised=False)
+            return _with_extensions(told, site)
+    return _with_extensions(DEFAULT, site)
 
 
 def of_changed_input(found: Difference) -> str:
     """The cause where inputs are known to differ: these, and what the program says of it itself."""
     told = "the inputs listed beside it changed"
-    named = _missing_module(found, b"", b"") or _exception(found, b"", b"")
-    return f"{told}: {named}" if found.byte is not None and named else told
+    raised = _raised(found)
+    return f"{told}: {raised}" if raised else told
+
+
+def _raised(found: Difference) -> str | None:
+    """What the program itself says on its standard error, and did not say when recorded."""
+    return _missing_module(found) or _exception(found)
 
 
 def _of_ending(found: Difference, site: Site | None) -> str:
     if found.place == END:
-        return _with_extensions("the program ended otherwise", site, raised=False)
+        return _with_extensions("the program ended otherwise", site)
     if found.what.startswith("the file "):
         if "absent" in {found.expected, found.got}:
             side = "recorded" if found.got == "absent" else "present"
@@ -58,16 +66,16 @@ def _of_ending(found: Difference, site: Site | None) -> str:
     return "files were skipped otherwise than when recorded"
 
 
-def _missing_module(found: Difference, _one: bytes, _other: bytes) -> str | None:
-    raised = _MISSING.search(found.present)
-    if raised is None or raised.group() in found.recorded:
+def _missing_module(found: Difference) -> str | None:
+    raised = _MISSING.search(found.errors[1])
+    if raised is None or raised.group() in found.errors[0]:
         return None
     return f"a module that the recorded run imported is missing or another: {_plain(raised[1])}"
 
 
-def _exception(found: Difference, _one: bytes, _other: bytes) -> str | None:
-    before, after = _RAISED.findall(found.recorded), _RAISED.findall(found.present)
-    if before == after or not found.what.startswith("stderr"):
+def _exception(found: Difference) -> str | None:
+    before, after = (_RAISED.findall(text) for text in found.errors)
+    if before == after:
         return None
     if after and before:
         return f"the program raised {_plain(after[-1])}, and {_plain(before[-1])} when recorded"
@@ -124,8 +132,6 @@ def _drawn(_found: Difference, one: bytes, other: bytes) -> str | None:
 
 
 _RULES: tuple[Rule, ...] = (
-    _missing_module,
-    _exception,
     _address,
     _order_in_line,
     _order_of_lines,
@@ -135,8 +141,8 @@ _RULES: tuple[Rule, ...] = (
 )
 
 
-def _with_extensions(told: str, site: Site | None, *, raised: bool) -> str:
-    if raised or site is None or not site.extensions:
+def _with_extensions(told: str, site: Site | None) -> str:
+    if site is None or not site.extensions:
         return told
     names = ", ".join(site.extensions)
     return f"{told}; the program runs native code that nothing watches: {names}"

@@ -25,6 +25,7 @@ class Difference:
 
     ``place`` is where in the run to look for its line, as ``WatchGuest`` takes it. Where bytes
     differ, ``byte`` and ``line`` count them, and ``recorded`` and ``present`` hold all of both.
+    ``errors`` are both runs' standard errors, which often tell why another part differs.
     """
 
     what: str
@@ -35,6 +36,7 @@ class Difference:
     line: int | None = None
     recorded: bytes = b""
     present: bytes = b""
+    errors: tuple[bytes, bytes] = (b"", b"")
 
 
 def compare_results(
@@ -55,15 +57,17 @@ def compare_ends(
     recorded: Mapping[str, Json], present: Mapping[str, Json], objects: ObjectStore
 ) -> Difference | None:
     """The first difference in what was written to the streams, or in how the run ended."""
+    found = None
     for stream in ("stdout", "stderr"):
-        found = compare_text(stream, recorded[stream], present[stream], objects)
-        if found:
-            return found
+        found = found or compare_text(stream, recorded[stream], present[stream], objects)
     for part in ("code", "cause"):
-        if recorded[part] != present[part]:
+        if found is None and recorded[part] != present[part]:
             one, other = shown(recorded[part]), shown(present[part])
-            return Difference(f"the exit {part}", one, other, END)
-    return None
+            found = Difference(f"the exit {part}", one, other, END)
+    if found is None:
+        return None
+    errors = (fetch(objects, recorded["stderr"]), fetch(objects, present["stderr"]))
+    return replace(found, errors=errors)
 
 
 def compare_text(
