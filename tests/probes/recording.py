@@ -1,0 +1,115 @@
+"""Records a probe in a sandbox of its own; what it needs beside the standard library is put there."""
+
+import os
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import gettempdir
+
+import pytest
+
+from os2shell.executors.sandbox import EntryKind, Image, Sandbox, load_image
+from tests.sandbox.guests import JOB, LIMITS, Scripted, left_in
+
+FOLDER = Path(__file__).with_name("nondeterminism")
+PROBES = sorted(path.stem for path in FOLDER.glob("*.py"))
+BOUNDS = replace(LIMITS, memory_bytes=1 << 32, workspace_bytes=1 << 28, files=20_000, processes=64)
+_LEFT_OUT = shutil.ignore_patterns("tests", "__pycache__", "*.pyi", "*.h", "*.a", "*.pxd")
+
+
+@dataclass(frozen=True)
+class Observed:
+    """All that a recording would hold of a run."""
+
+    out: str
+    err: str
+    code: int
+    cause: str
+    left: tuple[tuple[str, bytes], ...]
+
+
+@cache
+def test_image() -> Image:
+    """The image that all tests of the sandbox share."""
+    return load_image(Path(gettempdir()) / f"os2shell-test-images-{os.geteuid()}")
+
+
+def needs(probe: str, what: str) -> list[str]:
+    """The words of the line ``# what: …`` of a probe."""
+    for line in (FOLDER / f"{probe}.py").read_text().splitlines():
+        if line.startswith(f"# {what}: "):
+            return line.split()[2:]
+    return []
+
+
+def furnish(probe: str, folder: Path) -> None:
+    """Put the probe, its packages and its extension into ``folder``; skips by name what is absent."""
+    (folder / "probe.py").write_bytes((FOLDER / f"{probe}.py").read_bytes())
+    for name in needs(probe, "packages"):
+        spec = find_spec(name)
+        if spec is None or spec.origin is None:
+            if name in ("numpy", "pandas"):
+                pytest.skip(f"{name} is not installed here")
+            continue
+        source = Path(spec.origin)
+        if source.name != "__init__.py":
+            shutil.copy(source, folder)
+            continue
+        shutil.copytree(source.parent, folder / name, ignore=_LEFT_OUT)
+        beside = source.parent.with_name(f"{name}.libs")
+        if beside.is_dir():
+            shutil.copytree(beside, folder / beside.name)
+    for name in needs(probe, "extension"):
+        compiler = shutil.which("cc") or shutil.which("gcc")
+        include = sysconfig.get_path("include")
+        if compiler is None or not Path(include, "Python.h").exists():
+            pytest.skip("no C compiler, or no headers of this Python")
+        words = [compiler, "-shared", "-fPIC", "-O1", f"-I{include}", "-o", f"{folder}/{name}.so"]
+        subprocess.run([*words, str(FOLDER / f"{name}.c")], check=True)
+
+
+def record(folder: Path) -> Observed:
+    """Run ``probe.py`` of ``folder`` on a copy of it."""
+    io = Scripted(b"")
+    with Sandbox.start(test_image(), BOUNDS) as sandbox:
+        with sandbox.writing():
+            _copy(folder, sandbox.workspace_fd)
+        job = replace(JOB, entry=EntryKind.SCRIPT, target="probe.py", limits=BOUNDS)
+        ended = sandbox.run(job, io)
+        return Observed(
+            io.text("stdout"),
+            io.text("stderr"),
+            ended.code,
+            ended.cause,
+            tuple(sorted(left_in(sandbox).items())),
+        )
+
+
+def _copy(folder: Path, into: int) -> None:
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_dir():
+            os.mkdir(name, dir_fd=into)
+            continue
+        number = os.open(name, os.O_CREAT | os.O_WRONLY, 0o644, dir_fd=into)
+        with os.fdopen(number, "wb") as file:
+            file.write(path.read_bytes())
+
+
+@contextmanager
+def load(count: int = 2) -> Iterator[None]:
+    """Keep ``count`` processors busy meanwhile."""
+    spin = ["/bin/sh", "-c", "while :; do :; done"]
+    busy = [subprocess.Popen(spin, stdout=subprocess.DEVNULL) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for child in busy:
+            child.kill()
+            child.wait()
