@@ -22,7 +22,9 @@ _NUMBER = re.compile(rb"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _HEX = re.compile(rb"\b(?=[0-9a-f-]*\d)(?=[0-9a-f-]*[a-f])[0-9a-f-]{8,}\b")
 _WORD = re.compile(rb"[^\s,;:{}()\[\]'\"]+")
 _LINES_MOST = 20_000
-_FLOAT_DIFFERENCE = 1e-6
+_FLOAT_DIFFERENCE = 1e-9
+_INSTANT = 1e8
+"""From here on a float may be a time since 1970, whose last digits differ for other reasons."""
 _LARGE = 100_000
 
 Rule = Callable[[Difference, bytes, bytes], str | None]
@@ -158,7 +160,8 @@ def _numbers(one: bytes, other: bytes) -> list[tuple[bytes, bytes]]:
 
 def _close(one: bytes, other: bytes) -> bool:
     a, b = float(one), float(other)
-    return abs(a - b) <= _FLOAT_DIFFERENCE * max(abs(a), abs(b))
+    largest = max(abs(a), abs(b))
+    return largest < _INSTANT and abs(a - b) <= _FLOAT_DIFFERENCE * largest
 
 
 def _magnitude(number: bytes) -> float:
