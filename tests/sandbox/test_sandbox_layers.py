@@ -266,6 +266,18 @@ def test_landlock_layers_follow_the_version(sandbox: Sandbox) -> None:
         isolation.verified(pid, LIMITS, replace(told, personality=0), None)
 
 
+def test_guest_sees_neither_our_command_line_nor_its_group(ran: Run, image: Image) -> None:
+    code = (
+        "print([w for w in open('/proc/1/cmdline').read().split(chr(0))[1:4]])\n"
+        "print({line.split(':')[2] for line in open('/proc/self/cgroup').read().split()\n"
+        "       if line.split(':')[1] in ('pids', 'memory', 'cpu')})"
+    )
+    first, second = ran(code), ran(code)
+    assert first.out == second.out
+    assert first.out.startswith("['--args', '600', '--']")
+    assert "os2-" not in first.out
+
+
 @needs_groups
 def test_guest_is_in_its_group_and_the_group_goes(image: Image) -> None:
     with Sandbox.start(image, LIMITS) as started:

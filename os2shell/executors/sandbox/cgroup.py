@@ -1,21 +1,22 @@
 """The control group of one guest: what its whole tree may have of processes, memory and CPU.
 
-Life of a group: absent → made (limits set, empty) → joined (bubblewrap, and what it starts) →
-removed at ``close``. A shell that dies leaves empty groups, as its guests die with it; the next
-shell removes those whose maker's pid and start time name no living process. Groups are made below
-the group this process is in, or below the root of the hierarchy, with cgroup v1, v2 or both; where
-neither may be written, there is no group, and ``make`` says so with None.
+Life of a group: absent → made (limits set, empty) → joined (by bubblewrap before it starts
+anything: the whole tree is born inside, and sees no name of it) → removed at ``close``. A shell
+that dies leaves empty groups, as its guests die with it; the next shell removes those whose maker's
+pid and start time name no living process. Groups are made below the group this process is in, or
+below the root of the hierarchy, with cgroup v1, v2 or both; where neither may be written, there is
+no group, and ``make`` says so with None.
 
 On v2 a group cannot hold both processes and limited children. Where this process's own group was
 delegated to it, the processes there move into a leaf named ``os2-shell`` first.
 
-Joining waits for the kernel's readers (some 15 ms at first), so it happens beside the guest's
-start. A tree of busy guests weighs as much CPU as one process; CPU time itself is limited by the
-supervisor. That joining is complete is left to ``layers_of``, which reads it from the kernel.
+Joining waits for the kernel's readers (5 to 15 ms where no group was joined just before), so
+``process`` does it in a thread; that it succeeded is left to ``layers_of``, which reads it from the
+kernel. A tree of busy guests weighs as much CPU as one process; CPU time itself is limited by the
+supervisor.
 """
 
 import os
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -54,22 +55,9 @@ class Group:
     def __init__(self, folders: dict[Path, Place]) -> None:
         """Own ``folders``, which exist."""
         self._folders = folders
-        self._joining: threading.Thread | None = None
 
     def join(self, pid: int) -> None:
-        """Begin to take ``pid`` in, and with it what it will start; does not wait."""
-        self._joining = threading.Thread(target=self._take, args=(pid,), daemon=True)
-        self._joining.start()
-
-    def complete(self, pids: tuple[int, ...]) -> None:
-        """Wait for ``join``, and take in what was started before it was done."""
-        if self._joining is not None:
-            self._joining.join()
-        for pid in pids:
-            self._take(pid)
-
-    def _take(self, pid: int) -> None:
-        """Take ``pid`` in; whether that succeeded is seen by ``layers_of``."""
+        """Take ``pid`` in, and with it all it will start; ``layers_of`` tells what succeeded."""
         for folder in self._folders:
             with suppress(OSError):
                 (folder / "cgroup.procs").write_text(str(pid))
@@ -104,8 +92,6 @@ class Group:
 
     def close(self) -> None:
         """Remove the group; its processes are dead. What the kernel still holds is swept later."""
-        if self._joining is not None:
-            self._joining.join()
         end = time.monotonic() + _REMOVE_SECONDS
         for folder in self._folders:
             while not _removed(folder) and time.monotonic() < end:

@@ -8,6 +8,8 @@ import select
 import signal
 import socket
 import subprocess
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -24,14 +26,14 @@ class GuestProcess:
     def __init__(
         self, child: subprocess.Popen[bytes], control: socket.socket, group: Group | None
     ) -> None:
-        """Own ``child`` with its pipes, ``control``, and ``group``, which ``child`` joins now."""
+        """Own ``child`` with its pipes, ``control``, and ``group``, which nothing has joined."""
         assert isinstance(child.stdout, FileIO), "unbuffered pipes"
         assert isinstance(child.stderr, FileIO), "unbuffered pipes"
         self.child = child
         self.control = control
         self.group = group
-        if group is not None:
-            group.join(child.pid)
+        self._beginning: threading.Thread | None = None
+        self._problem: BaseException | None = None
         self.stdout = child.stdout
         self.stderr = child.stderr
         self.workspace_fd = _NONE
@@ -44,6 +46,29 @@ class GuestProcess:
         """Whether the guest and its workspace are known."""
         return _NONE not in (self.guest_fd, self.workspace_fd)
 
+    def begin(self, feed: Callable[[], None]) -> None:
+        """Have ``child`` join the group, then ``feed`` it what it waits for; does not wait."""
+        self._beginning = threading.Thread(target=self._begin, args=(feed,), daemon=True)
+        self._beginning.start()
+
+    def _begin(self, feed: Callable[[], None]) -> None:
+        try:
+            if self.group is not None:
+                self.group.join(self.child.pid)
+            feed()
+        except BrokenPipeError:
+            pass  # it is gone, and what it said is read by ``start``
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+            self._problem = error
+            self.child.kill()
+
+    def begun(self) -> None:
+        """Wait for ``begin``; raises what went wrong in it."""
+        if self._beginning is not None:
+            self._beginning.join()
+        if self._problem is not None:
+            raise self._problem
+
     @property
     def out_of_memory(self) -> bool:
         """Whether the kernel killed something of the guest because its memory was used up."""
@@ -55,14 +80,11 @@ class GuestProcess:
             return
         try:
             words = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-            first = int(words[1])
-            self._init_fd = os.pidfd_open(first)
+            self._init_fd = os.pidfd_open(int(words[1]))
             self.guest_fd = os.pidfd_open(pid)
         except OSError as error:
             raise ProtocolBroken(f"the guest's process is gone ({error.strerror})") from error
         self.guest_pid = pid
-        if self.group is not None:
-            self.group.complete((first, pid))
 
     def adopt_workspace(self, fd: int) -> None:
         """Hold ``/w``."""
@@ -93,6 +115,8 @@ class GuestProcess:
     def close(self) -> None:
         """Kill what lives, close everything."""
         self.kill()
+        if self._beginning is not None:
+            self._beginning.join()
         for stream in (self.stdout, self.stderr, self.control):
             stream.close()
         for fd in (self.workspace_fd, self.guest_fd, self._init_fd):

@@ -245,27 +245,6 @@ def present() -> bool:
     return True
 
 
-def feed(into: int) -> None:
-    """Write the program to the pipe ``into``, from which bubblewrap reads it, and close that.
-
-    A pipe holds it whole: a filter has at most 4096 instructions of 8 bytes, a pipe 64 KiB. A
-    bubblewrap that is gone already is no concern of this.
-    """
-    try:
-        text = program()
-        written = os.write(into, text)
-    except BrokenPipeError:
-        return
-    finally:
-        os.close(into)
-    if written != len(text):
-        raise SandboxUnavailable(
-            f"the filter of {len(text)} bytes does not fit a pipe",
-            expected="pipes of 64 KiB",
-            remedy="raise fs.pipe-user-pages-soft",
-        )
-
-
 @cache
 def _load() -> ctypes.CDLL:
     try:

@@ -6,13 +6,17 @@ and is called by ``with``. A crash of the shell in any state kills the guest: bu
 the thread that started it (PR_SET_PDEATHSIG), so start a sandbox from a thread that outlives it.
 """
 
+import fcntl
 import os
 import select
 import signal
 import socket
 import subprocess
+import threading
 import time
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -37,6 +41,11 @@ from os2shell.model.guest import Limits, Tier
 
 HELLO_SECONDS = 20
 _CREDENTIALS_BYTES = 12
+_PREPARE = wire.pack(b"prepare")
+"""The boot reads it after its hello: it loads what the restricted tier needs, before any job."""
+_OPTIONS_FD = 600
+"""High enough to be free, below the usual limit of 1024."""
+_PINNING = threading.Lock()
 
 
 class Sandbox:
@@ -47,16 +56,22 @@ class Sandbox:
     """
 
     def __init__(
-        self, image: Image, limits: Limits, process: GuestProcess, layers: tuple[str, ...]
+        self,
+        image: Image,
+        limits: Limits,
+        process: GuestProcess,
+        layers: tuple[str, ...],
+        *,
+        prepared: bool = False,
     ) -> None:
-        """Keep what ``start`` has made and verified."""
+        """Keep what ``Starting`` has made and verified."""
         self.image = image
         self.layers = layers
         self._limits = limits
         self._process = process
         self._identity = outer_identity()
         self._supervisor: Supervisor | None = None
-        self._prepared = False
+        self._prepared = prepared
 
     @classmethod
     def start(cls, image: Image, limits: Limits) -> "Sandbox":
@@ -85,20 +100,15 @@ class Sandbox:
         if self._supervisor is not None:
             message = "a sandbox runs one job; this one had its own"
             raise RuntimeError(message)
-        if job.tier is Tier.RESTRICTED:
-            self.prepare()
-        elif self._prepared:
+        if self._prepared and job.tier is not Tier.RESTRICTED:
             message = "a sandbox prepared for the restricted tier runs no other"
             raise RuntimeError(message)
-        self._supervisor = Supervisor(self._process, job, io, self.layers)
-        return self._supervisor.run()
-
-    def prepare(self) -> None:
-        """Let the guest load the restricted tier's policy; ``run`` does so where nobody has yet."""
-        if not self._prepared:
+        if job.tier is Tier.RESTRICTED and not self._prepared:
             self._prepared = True
             with suppress(OSError):  # a guest that died is reported by its run
-                self._process.control.sendall(wire.pack(b"prepare"))
+                self._process.control.sendall(_PREPARE)
+        self._supervisor = Supervisor(self._process, job, io, self.layers)
+        return self._supervisor.run()
 
     def interrupt(self) -> None:
         """Do as Ctrl-C does; from any thread or signal handler."""
@@ -124,22 +134,27 @@ class Sandbox:
 class Starting:
     """A guest whose boot is on its way; what waits for it may do something else meanwhile."""
 
-    def __init__(self, image: Image, limits: Limits) -> None:
-        """Spawn it. Raises ``SandboxUnavailable``."""
+    def __init__(self, image: Image, limits: Limits, tier: Tier = Tier.NATIVE) -> None:
+        """Spawn it, and let it prepare for ``tier``. Raises ``SandboxUnavailable``."""
         self.limits = limits
         self._image = image
         self._process = _spawn(image, limits)
+        self._prepared = tier is Tier.RESTRICTED
+        if self._prepared:
+            with suppress(OSError):  # a child that died already is reported by ``ready``
+                self._process.control.sendall(_PREPARE)
 
     def ready(self) -> Sandbox:
         """Wait for the boot and verify its isolation; once. Raises ``SandboxUnavailable``."""
         process = self._process
         try:
+            process.begun()
             told = _hello(process)
             layers = isolation.verified(process.guest_pid, self.limits, told, process.group)
         except BaseException:
             process.close()
             raise
-        return Sandbox(self._image, self.limits, process, layers)
+        return Sandbox(self._image, self.limits, process, layers, prepared=self._prepared)
 
     def close(self) -> None:
         """Give it up."""
@@ -147,9 +162,13 @@ class Starting:
 
 
 def _spawn(image: Image, limits: Limits) -> GuestProcess:
-    """Start bubblewrap, and give it what it and the boot wait for: filter, limits, a group."""
+    """Start bubblewrap, which waits for its options, and the boot, which waits for the limits.
+
+    The options come through a pipe: what is below reads no path of ours in ``/proc/1/cmdline``, and
+    bubblewrap makes no namespace before it is in its control group.
+    """
     bwrap = find_bubblewrap()
-    filter_fd, into = os.pipe() if seccomp.present() else (None, None)
+    filter_fd, filter_into = os.pipe() if seccomp.present() else (None, None)
     empty_fds = tuple(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _ in DEVICES)
     given = empty_fds if filter_fd is None else (*empty_fds, filter_fd)
     words = arguments(
@@ -160,29 +179,49 @@ def _spawn(image: Image, limits: Limits) -> GuestProcess:
         filter_fd=filter_fd,
         empty_fds=empty_fds,
     )
+    command = words.index("--")
+    options = b"".join(os.fsencode(word) + b"\0" for word in words[1:command])
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    options_fd, options_into = os.pipe()
     try:
-        with theirs:
-            child = _popen(words, theirs, given)
+        with theirs, _pinned(options_fd) as pinned:
+            argv = (bwrap, "--args", str(pinned), *words[command:])
+            child = _popen(argv, theirs, (*given, pinned))
     except BaseException:
         ours.close()
-        if into is not None:
+        for into in filter(None, (filter_into, options_into)):
             os.close(into)
         raise
     finally:
         for number in given:
             os.close(number)
     process = GuestProcess(child, ours, cgroup.make(limits))
-    try:
-        if into is not None:
-            seccomp.feed(into)
-    except BaseException:
-        process.close()
-        raise
+    process.begin(partial(_feed, options_into, options, filter_into))
     with suppress(OSError):  # a child that died already is reported by what it said
         ours.sendall(wire.pack(b"limits", isolation.limits_message(limits)))
     return process
+
+
+def _feed(options_into: int, options: bytes, filter_into: int | None) -> None:
+    """Write what bubblewrap reads before it does anything; it reads the options to their end."""
+    with nullcontext() if filter_into is None else os.fdopen(filter_into, "wb") as filter_pipe:
+        with os.fdopen(options_into, "wb") as options_pipe:
+            options_pipe.write(options)
+        if filter_pipe is not None:
+            filter_pipe.write(seccomp.program())
+
+
+@contextmanager
+def _pinned(fd: int) -> Iterator[int]:
+    """``fd`` under a number that is the same each time, as the guest can read it; closes both."""
+    with _PINNING:
+        pinned = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _OPTIONS_FD)
+        os.close(fd)
+        try:
+            yield pinned
+        finally:
+            os.close(pinned)
 
 
 def _popen(
