@@ -6,7 +6,7 @@ it took) is kept apart in the answer, under ``usage``.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -16,7 +16,8 @@ from typing import ClassVar, Self
 
 from ledger import Digest, Json, ObjectStore
 from os2shell.executors.clock import now_ns
-from os2shell.executors.sandbox import Image, Job, Sandbox, Starting, load_image, remedy_for
+from os2shell.executors.sandbox import Image, Job, Sandbox, load_image, remedy_for
+from os2shell.executors.standby import Standby
 from os2shell.executors.terminal import ReadStdin
 from os2shell.executors.workspace import capture, populate, read_ignore, shown
 from os2shell.model.capability import Capability
@@ -71,7 +72,7 @@ class ImageSource:
         """``tell`` gets one line when an image must be built first."""
         self._cache = cache
         self._tell = tell
-        self._ahead: Starting | None = None
+        self._standby = Standby()
         self._keep_ahead = False
 
     @cached_property
@@ -83,21 +84,22 @@ class ImageSource:
         """The image's digest."""
         return Digest(bytes.fromhex(self.image.digest))
 
-    def start_ahead(self, limits: Limits, *, always: bool = False) -> None:
-        """Start a sandbox for the next run, which then finds it waiting.
+    def start_ahead(
+        self, limits: Limits, *, tiers: Iterable[Tier] = (Tier.NATIVE,), always: bool = False
+    ) -> None:
+        """Start a sandbox for each of ``tiers``; the next run then finds it waiting.
 
         ``always`` starts one more whenever one is taken: for who has many runs before them.
         """
         self._keep_ahead = self._keep_ahead or always
-        if self._ahead is None:
-            self._ahead = Starting(self.image, limits)
+        for tier in tiers:
+            self._standby.start(self.image, limits, tier)
 
-    def take_sandbox(self, limits: Limits, layers: tuple[str, ...]) -> Sandbox:
+    def take_sandbox(
+        self, limits: Limits, layers: tuple[str, ...], tier: Tier = Tier.NATIVE
+    ) -> Sandbox:
         """A started sandbox for one run; raises ``CannotStart`` where a layer is missing."""
-        if self._ahead is not None and self._ahead.limits != limits:
-            self._discard()
-        ahead, self._ahead = self._ahead, None
-        sandbox = (ahead or Starting(self.image, limits)).ready()
+        sandbox = self._standby.take(self.image, limits, tier)
         missing = sorted(set(layers) - set(sandbox.layers))
         if missing:
             sandbox.close()
@@ -107,18 +109,13 @@ class ImageSource:
                 remedy=remedy_for(missing),
             )
         if self._keep_ahead:
-            self.start_ahead(limits)
+            self.start_ahead(limits, tiers=(tier,))
         return sandbox
 
     def close(self) -> None:
         """Let a sandbox that waits go."""
         self._keep_ahead = False
-        self._discard()
-
-    def _discard(self) -> None:
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None:
-            ahead.close()
+        self._standby.close()
 
 
 class GuestRunner:
@@ -137,7 +134,9 @@ class GuestRunner:
     def perform(self, effect: RunGuest, transcript: Transcript) -> Json:
         """Fill a sandbox, run, and take what it left."""
         with ExitStack() as stack:
-            sandbox = stack.enter_context(self._images.take_sandbox(effect.limits, effect.layers))
+            sandbox = stack.enter_context(
+                self._images.take_sandbox(effect.limits, effect.layers, effect.tier)
+            )
             with sandbox.writing():
                 index = populate(
                     sandbox.workspace_fd, effect.tree, self._objects, owner=sandbox.owner

@@ -68,7 +68,7 @@ class GuestWatcher:
         """Run until the place is reached, or to the end."""
         run = effect.run
         listener = _Listener(transcript, effect.place.partition(" ")[0])
-        with self._images.take_sandbox(run.limits, run.layers) as sandbox:
+        with self._images.take_sandbox(run.limits, run.layers, run.tier) as sandbox:
             with sandbox.writing():
                 populate(sandbox.workspace_fd, Digest(run.tree), self._objects, owner=sandbox.owner)
             with suppress(_Reached):

@@ -38,8 +38,11 @@ class House(Protocol):
         """Run a command that appends nothing."""
         ...
 
-    def warm(self, *, always: bool = False) -> None:
-        """Start a sandbox ahead of the next run; with ``always``, ahead of every one."""
+    def warm(self, *, idle: bool = False, always: bool = False) -> None:
+        """Start a sandbox ahead of the next run; with ``always``, ahead of every one.
+
+        ``idle`` says that there is time to start one for each tier.
+        """
         ...
 
     def report_defect(self, error: BaseException) -> str:
@@ -70,7 +73,7 @@ class Shell:
 
     def warm(self) -> None:
         """Make ready for the commands to come, while somebody types them."""
-        self._house.warm(always=True)
+        self._house.warm(idle=True)
 
     def close(self) -> None:
         """Give the session up; the next command would open another."""
@@ -83,7 +86,7 @@ class Shell:
         """Run what ``script`` proposes, in order; the first bad exit code."""
         first_bad = 0
         if any(Capability.PROCESS_SPAWN in self._needs(words) for words in script.follow):
-            self.warm()
+            self._house.warm(always=True)
         for words in script.follow:
             say(f"> {shlex.join(words)}")
             _, code = self._run_one(words)

@@ -43,6 +43,7 @@ from os2shell.model.errors import (
     Unreadable,
     from_ledger,
 )
+from os2shell.model.guest import Tier
 from os2shell.policy.grants import POLICY
 from os2shell.policy.manifest import Manifest, load_manifest
 from os2shell.repl.display import TerminalDisplay, say
@@ -111,10 +112,11 @@ class House:
         objects = self._objects_for_looking()
         return look(request, state, self._world(objects), display, objects)
 
-    def warm(self, *, always: bool = False) -> None:
-        """Start a sandbox ahead; no guest code runs before a command was admitted."""
+    def warm(self, *, idle: bool = False, always: bool = False) -> None:
+        """Start sandboxes ahead; no guest code runs before a command was admitted."""
+        tiers = (Tier.NATIVE, Tier.RESTRICTED) if idle else (Tier.NATIVE,)
         try:
-            self.images.start_ahead(self.manifest.limits, always=always)
+            self.images.start_ahead(self.manifest.limits, tiers=tiers, always=always)
         except Os2Error:
             return  # the run that needs it will say why it cannot be had
 
