@@ -25,13 +25,14 @@ from typing import Final, NamedTuple, cast
 from ledger.chain.follower import Mark
 from ledger.chain.remains import FILE, PRUNED, Kept, Remains, keys_at, load, parse
 from ledger.chain.sealing import OPENING, read_seal
+from ledger.disk import NO_ROOM, sync_directory, sync_file
 from ledger.errors import DamagedError, DiskFull, DurabilityError, LedgerError, ReadOnlyError
 from ledger.form import canonical
 from ledger.form.canonical import Digest, Json
 from ledger.form.record import Author, Entry, Record, fields, genesis
 from ledger.form.references import referred
 from ledger.storage import seals, segment
-from ledger.storage.file_objects import NO_ROOM, FileObjects, sync_directory, sync_file
+from ledger.storage.file_objects import FileObjects
 from ledger.storage.seals import Seal
 from ledger.storage.segment import Frame, Run
 from ledger.storage.store import Position, Store

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from ledger.chain.verifying import Status, Verification, verify
+from ledger.disk import sync_directory
 from ledger.errors import DamagedError, DurabilityError, EntryError, FormatError, NoteError
 from ledger.evidence import jsonl
 from ledger.evidence.bundle import read_bundle
 from ledger.form.canonical import Digest, Json
 from ledger.form.record import Author, Entry, Record, genesis, link
 from ledger.storage import segment
-from ledger.storage.file_objects import FileObjects, sync_directory
+from ledger.storage.file_objects import FileObjects
 from ledger.storage.file_store import segment_name
 from ledger.storage.objects import CHUNK_BYTES
 from ledger.trust.keys import PublicKey

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from ledger.disk import NO_ROOM, sync_directory
 from ledger.errors import DiskFull, DurabilityError
-from ledger.storage.file_objects import NO_ROOM, sync_directory
 
 
 @contextmanager

@@ -37,6 +37,7 @@ from typing import Final, NoReturn
 
 from blake3 import blake3
 
+from ledger.disk import NO_ROOM, sync_directory
 from ledger.errors import (
     CanonicalError,
     DiskFull,
@@ -48,7 +49,6 @@ from ledger.errors import (
 )
 from ledger.form import canonical
 from ledger.privacy import sealed
-from ledger.storage.file_objects import NO_ROOM, sync_directory
 
 FORM: Final = 1
 _NAME_CONTEXT: Final = "os2shell ledger v1 2026 file name of subject key"

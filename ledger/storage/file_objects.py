@@ -16,11 +16,11 @@ from typing import BinaryIO, Final
 
 from blake3 import blake3
 
+from ledger.disk import NO_ROOM, sync_directory
 from ledger.errors import DiskFull, DurabilityError, LedgerError, ObjectMissing, UnreadableError
 from ledger.form.canonical import Digest, digest
 from ledger.storage.objects import CHUNK_BYTES, Reader, damaged, missing, require, within_limit
 
-NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _SETTLED: Final = 0o444
 _FRESH: Final = 0o400
 _SYNC_WHOLE_ABOVE: Final = 32
@@ -207,24 +207,6 @@ class _OneShot:
     def __call__(self, _count: int) -> bytes:
         data, self._data = self._data, b""
         return data
-
-
-def sync_directory(folder: Path) -> None:
-    """Make the names in ``folder`` durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_file(path: Path) -> None:
-    """Make the content of ``path`` durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _copy(reader: Reader, descriptor: int) -> tuple[Digest, int]:

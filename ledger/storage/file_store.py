@@ -25,6 +25,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
+from ledger.disk import NO_ROOM, sync_directory
 from ledger.errors import (
     ClosedError,
     DiskFull,
@@ -33,7 +34,7 @@ from ledger.errors import (
     LedgerMissing,
     UnreadableError,
 )
-from ledger.storage.file_objects import NO_ROOM, FileObjects, sync_directory
+from ledger.storage.file_objects import FileObjects
 from ledger.storage.objects import ObjectStore
 from ledger.storage.store import Position
 

@@ -17,8 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from ledger.disk import NO_ROOM
 from ledger.errors import DiskFull, DurabilityError
-from ledger.storage.file_objects import NO_ROOM
 from ledger.tiles.form import ENTRIES, WIDTH, TileAt
 from ledger.trust.merkle import HASH_BYTES
 

@@ -32,6 +32,7 @@ from ledger.trust.note import (
     encode64,
     is_name,
 )
+from ledger.trust.vkey import split
 
 SEED_BYTES: Final = 32
 MAX_SIZE: Final = 2**63 - 1
@@ -110,7 +111,7 @@ class CosignerKey:
     @classmethod
     def parse(cls, text: str) -> "CosignerKey":
         """Read ``<name>+<hash>+<base64>`` of type 4 or 6."""
-        name, key_id, kind, key = _split(text.strip())
+        name, key_id, kind, key = split(text.strip())
         public = cls(name, _algorithm(kind), key)
         if public.key_id != key_id:
             raise KeyFormatError(
@@ -175,7 +176,7 @@ class Cosigner:
         stripped = text.strip()
         if not stripped.startswith(_SECRET_PREFIX):
             raise KeyFormatError(f"expected a secret key starting with {_SECRET_PREFIX}")
-        name, key_id, kind, seed = _split(stripped.removeprefix(_SECRET_PREFIX))
+        name, key_id, kind, seed = split(stripped.removeprefix(_SECRET_PREFIX))
         cosigner = cls(name, seed, _algorithm(kind))
         if cosigner.public.key_id != key_id:
             raise KeyFormatError(f"expected the hash of {name}'s key, found {key_id.hex()}")
@@ -209,7 +210,7 @@ def cosigned_at(signature: Signature) -> int:
 
 def parse_log_key(text: str) -> PublicKey | CosignerKey:
     """The key of a log: signing notes (type 1), or cosigning its own checkpoints (4, 6)."""
-    _, _, kind, _ = _split(text.strip())
+    _, _, kind, _ = split(text.strip())
     return PublicKey.parse(text) if kind == 1 else CosignerKey.parse(text)
 
 
@@ -292,22 +293,6 @@ def _algorithm(kind: int) -> Algorithm:
             f"expected a cosigning key (type 4 or 6), found type {kind}; a key of type 1 signs "
             "notes and cannot cosign"
         ) from problem
-
-
-def _split(text: str) -> tuple[str, bytes, int, bytes]:
-    parts = text.split("+", 2)
-    if len(parts) != 3:  # noqa: PLR2004 - name, hash and key
-        raise KeyFormatError("expected <name>+<hash>+<base64>, found another text")
-    name, key_hash, encoded = parts
-    try:
-        key_id, data = bytes.fromhex(key_hash), decode64(encoded)
-    except (ValueError, NoteError) as problem:
-        raise KeyFormatError(f"expected a hash in hex and base64: {problem}") from problem
-    if key_id.hex() != key_hash or len(key_id) != KEY_ID_BYTES:
-        raise KeyFormatError(f"expected a key hash of 8 small hex digits, found {key_hash[:20]!r}")
-    if not data:
-        raise KeyFormatError("expected a type byte and a key, found nothing")
-    return name, key_id, data[0], data[1:]
 
 
 @contextmanager

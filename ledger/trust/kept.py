@@ -22,7 +22,6 @@ It can be ahead of the log only where the log lost acknowledged records: durabil
 lying disk. That is a rollback, and is called one.
 """
 
-import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +32,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Final
 
+from ledger.disk import NO_ROOM, sync_directory
 from ledger.errors import (
     CheckpointError,
     ClosedError,
@@ -51,7 +51,6 @@ from ledger.trust.note import MAX_NOTE_BYTES
 
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _OVER: Final = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _SECTOR: Final = 512
 _LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -256,7 +255,7 @@ class KeptHead:
                 os.close(descriptor)
             os.rename(spare, target)  # noqa: PTH104 - Path costs as much as the system call
             if sync:
-                _sync_directory(target.parent)
+                sync_directory(target.parent)
         except OSError as problem:
             with suppress(OSError):
                 Path(spare).unlink()
@@ -304,16 +303,8 @@ class KeptHead:
             ) from problem
 
 
-def _sync_directory(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _unkept(target: Path, problem: OSError) -> DurabilityError:
-    kind = DiskFull if problem.errno in _NO_ROOM else DurabilityError
+    kind = DiskFull if problem.errno in NO_ROOM else DurabilityError
     return kind(
         f"expected to keep the head in {target}, found: {problem.strerror}; make room or check "
         "who may write there"

@@ -26,6 +26,7 @@ import stat
 from pathlib import Path
 from typing import Final, Protocol
 
+from ledger.disk import sync_directory
 from ledger.errors import (
     DurabilityError,
     KeyExposed,
@@ -39,7 +40,6 @@ from ledger.trust.keys import (
     Signer,
     load_key,
     load_or_create_key,
-    sync_folder,
     write_key,
 )
 
@@ -155,9 +155,9 @@ class KeyFile:
             destroy(old)
         if not os.path.lexists(old):
             old.hardlink_to(self.path)
-            sync_folder(old.parent)
+            sync_directory(old.parent)
         coming.rename(self.path)
-        sync_folder(self.path.parent)
+        sync_directory(self.path.parent)
         self._signer = None
 
     def _beside(self, suffix: str) -> Path:
@@ -186,7 +186,7 @@ def destroy(path: Path) -> None:
     finally:
         os.close(descriptor)
     path.unlink()
-    sync_folder(path.parent)
+    sync_directory(path.parent)
 
 
 def refuse_inside(path: Path, directory: Path) -> None:

@@ -11,7 +11,6 @@ that only reads unsigned ledgers, or none, does not pay for it.
 """
 
 import os
-import stat
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -19,14 +18,14 @@ from typing import Final
 
 from ledger.errors import (
     DurabilityError,
-    KeyExposed,
     KeyFormatError,
     KeyProblem,
     NoteError,
-    UnreadableError,
     WrongKey,
 )
-from ledger.trust.note import KEY_ID_BYTES, Note, Signature, decode64, encode64, is_name
+from ledger.trust.note import KEY_ID_BYTES, Note, Signature, encode64, is_name
+from ledger.trust.secret_file import read_secret, write_secret
+from ledger.trust.vkey import split
 
 SEED_BYTES: Final = 32
 _ED25519: Final = b"\x01"
@@ -34,7 +33,6 @@ _SECRET_PREFIX: Final = "PRIVATE+KEY+"  # noqa: S105 - a format, not a secret
 _FIELD: Final = 2**255 - 19
 _ORDER_8_Y: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
 _LOW_ORDER_Y: Final = frozenset({0, 1, _FIELD - 1, _ORDER_8_Y, _FIELD - _ORDER_8_Y})
-_MAX_KEY_FILE: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,24 +183,7 @@ def is_safe_point(key: bytes) -> bool:
 
 def load_key(path: Path) -> Signer:
     """Read the secret key at ``path``; refuses one that others can read."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as problem:
-        raise UnreadableError(
-            f"expected a secret key at {path}, found: {problem.strerror}; restore the file"
-        ) from problem
-    try:
-        state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode):
-            raise KeyFormatError(f"expected a file at {path}, found something else")
-        if state.st_mode & 0o077:
-            raise KeyExposed(
-                f"expected mode 0600 on {path}, found {stat.S_IMODE(state.st_mode):04o}; others "
-                "may know this key: make a new one, or chmod 600 it if you are sure"
-            )
-        data = os.read(descriptor, _MAX_KEY_FILE)
-    finally:
-        os.close(descriptor)
+    data = read_secret(path)
     try:
         return Signer.parse(data.decode())
     except (UnicodeDecodeError, KeyProblem, NoteError) as problem:
@@ -235,54 +216,8 @@ def write_key(path: Path, signer: Signer) -> bool:
     return write_secret(path, f"{signer.secret_text()}\n".encode())
 
 
-def write_secret(path: Path, data: bytes) -> bool:
-    """Create ``path`` with mode 0600, whole and durable; False when it is there already."""
-    _make_folder(path.parent)
-    spare = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
-    descriptor = os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(spare, path)
-        except FileExistsError:
-            return False  # another process was first; its key is the key
-    finally:
-        spare.unlink()
-    sync_folder(path.parent)
-    return True
-
-
-def _make_folder(folder: Path) -> None:
-    """Make ``folder`` and what is missing above it; a power loss takes none of the names."""
-    made = [each for each in (folder, *folder.parents) if not each.exists()]
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for each in made:
-        sync_folder(each.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names in ``folder`` durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _split(text: str) -> tuple[str, bytes, bytes]:
-    parts = text.split("+", 2)
-    if len(parts) != 3:  # noqa: PLR2004 - name, hash and key
-        raise KeyFormatError("expected <name>+<hash>+<base64>, found another text")
-    name, key_hash, encoded = parts
-    try:
-        key_id, key = bytes.fromhex(key_hash), decode64(encoded)
-    except (ValueError, NoteError) as problem:
-        raise KeyFormatError(f"expected a hash in hex and base64: {problem}") from problem
-    if key_id.hex() != key_hash or len(key_id) != KEY_ID_BYTES:
-        raise KeyFormatError(f"expected a key hash of 8 small hex digits, found {key_hash[:20]!r}")
-    if key[:1] != _ED25519 or len(key) != SEED_BYTES + 1:
+    name, key_id, kind, key = split(text)
+    if kind != _ED25519[0] or len(key) != SEED_BYTES:
         raise KeyFormatError("expected an Ed25519 key (type 1, 32 bytes), found another type")
-    return name, key_id, key[1:]
+    return name, key_id, key

@@ -12,7 +12,6 @@ beyond the limits here, so that a foreign file cannot take the machine's memory.
 """
 
 import os
-import stat
 from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Final
@@ -20,13 +19,12 @@ from typing import Final
 from ledger.errors import (
     AlgorithmMissing,
     DurabilityError,
-    KeyExposed,
     KeyFormatError,
     NoteError,
-    UnreadableError,
 )
-from ledger.trust.keys import PublicKey, Signer, write_secret
+from ledger.trust.keys import PublicKey, Signer
 from ledger.trust.note import decode64, encode64
+from ledger.trust.secret_file import read_secret, write_secret
 
 TITLE: Final = "os2 ledger key, encrypted"
 ITERATIONS: Final = 3
@@ -73,21 +71,7 @@ def is_encrypted(path: Path) -> bool:
 
 
 def _private_text(path: Path) -> str:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            mode = os.fstat(descriptor).st_mode
-            data = file.read(_MAX_FILE) if stat.S_ISREG(mode) else b""
-    except OSError as problem:
-        raise UnreadableError(
-            f"expected a root key at {path}, found: {problem.strerror}; bring it back"
-        ) from problem
-    if mode & 0o077:
-        raise KeyExposed(
-            f"expected mode 0600 on {path}, found {stat.S_IMODE(mode):04o}; others may know this "
-            "key: make a new one, or chmod 600 it if you are sure"
-        )
-    return data.decode()
+    return read_secret(path, "bring it back").decode()
 
 
 def _encrypted(signer: Signer, passphrase: str) -> bytes:

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from ledger.disk import sync_directory
 from ledger.errors import KeyFormatError, WitnessStoreError
-from ledger.storage.file_objects import sync_directory
 from ledger.trust.cosignature import parse_log_key
 from ledger.trust.note import Verifier
 

@@ -30,8 +30,8 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
+from ledger.disk import sync_directory
 from ledger.errors import NoteError, WitnessStoreError
-from ledger.storage.file_objects import sync_directory
 from ledger.trust.cosignature import TreeHead
 from ledger.trust.note import MAX_NOTE_BYTES, Verifier, accepted, parse
 
