@@ -34,7 +34,6 @@ _MOST: Final = (64, 64, 1024 * 1024)
 _KEY_BYTES: Final = 32
 _SALT_BYTES: Final = 16
 _LINES: Final = 4
-_MAX_FILE: Final = 4096
 
 
 def write_root(path: Path, signer: Signer, passphrase: str | None) -> None:
