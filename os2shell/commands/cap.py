@@ -11,7 +11,7 @@ from os2shell.model.capability import Capability, TokenId
 from os2shell.model.command import Command, Context, Outcome, Recording
 from os2shell.model.errors import UsageError
 from os2shell.model.shown import jsonable, one_line
-from os2shell.policy.budget import SPENT, left_of
+from os2shell.policy.budget import NOTHING, SPENT, left_of
 from os2shell.policy.grants import POLICY
 from os2shell.policy.manifest import LIMIT_UNITS, Manifest
 
@@ -65,7 +65,8 @@ def _shown(args: Args, manifest: Manifest, context: Context) -> dict[str, Json]:
             f"manifest {manifest.name} grants token {token!r} nothing",
             expected=f"a token it names: {known}",
         )
-    spent = SPENT.load(context.perform(ReadSpent()))
+    account = SPENT.load(context.perform(ReadSpent())).get(token, NOTHING)
+    holds = tuple(account.holds.values())
     return {
         "schema": "os2.cap/1",
         "manifest": manifest.name,
@@ -77,8 +78,9 @@ def _shown(args: Args, manifest: Manifest, context: Context) -> dict[str, Json]:
         },
         "budget": {
             "tokens": manifest.token_budget,
-            "spent": spent.get(token, 0),
-            "left": left_of(manifest, spent, token),
+            "spent": account.spent,
+            "runs_under_way": len(holds),
+            "left": left_of(manifest, account.spent, holds),
         },
     }
 
@@ -120,6 +122,8 @@ def _show_text(body: dict[str, Json]) -> str:
         lines.append(f"  no limit; spent {told['spent']}")
     else:
         lines.append(f"  {told['left']} left of {told['tokens']}; spent {told['spent']}")
+    if budget["runs_under_way"]:
+        lines.append(f"  runs under way: {told['runs_under_way']}; they hold what they may spend")
     return "\n".join(lines)
 
 

@@ -20,7 +20,7 @@ from os2shell.policy.budget import SPENT
 
 @dataclass(frozen=True, slots=True)
 class ReadSpent:
-    """Ask what tokens have spent; the answer maps each token to its sum."""
+    """Ask what tokens have spent; the answer is the fold ``SPENT``, dumped."""
 
     kind: ClassVar[str] = "budget.read"
     needs: ClassVar[Capability] = Capability.LEDGER_READ

@@ -1,13 +1,17 @@
 """Token budgets: where a run ends, that it ends there again, and what is left of a token's."""
 
+import subprocess
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger import decode, encode
 from os2shell.executors.sandbox.budget import Meter
+from os2shell.model.capability import TokenId
 from os2shell.model.errors import ManifestError
+from os2shell.policy.budget import SPENT, Account
 from os2shell.policy.manifest import from_body, load_manifest
 from tests.house import DEFAULT_MANIFEST, Os2
 from tests.schemas.test_schemas import check
@@ -25,6 +29,10 @@ def budgeted(os2: Os2, tokens: int) -> None:
     text = DEFAULT_MANIFEST.read_text().replace("[limits]", f"[limits]\ntoken_budget = {tokens}")
     os2.write("../budget.toml", text)
     os2.env["OS2_MANIFEST"] = str(os2.workspace.parent / "budget.toml")
+
+
+def budget(tokens: int | None, spent: int, left: int | None, runs: int = 0) -> dict[str, Any]:
+    return {"tokens": tokens, "spent": spent, "runs_under_way": runs, "left": left}
 
 
 def identical(os2: Os2) -> None:
@@ -98,11 +106,11 @@ def test_a_program_cannot_claim_that_its_budget_is_spent(os2: Os2) -> None:
 
 def test_a_manifest_limits_all_runs_of_a_token(os2: Os2) -> None:
     budgeted(os2, 5)
-    assert os2.json("cap", "show", "--json")["budget"] == {"tokens": 5, "spent": 0, "left": 5}
+    assert os2.json("cap", "show", "--json")["budget"] == budget(5, 0, 5)
     os2.run("python", "-c", "print('1234567')")
     shown = os2.json("cap", "show", "--json")
     check(shown)
-    assert shown["budget"] == {"tokens": 5, "spent": 2, "left": 3}
+    assert shown["budget"] == budget(5, 2, 3)
     assert os2.run("python", "-c", "print('x' * 50)", code=124).out == b"x" * 12
     assert "0 left of 5; spent 5" in os2.run("cap", "show").text
     refused = os2.run("python", "-c", "1", code=126)
@@ -111,7 +119,7 @@ def test_a_manifest_limits_all_runs_of_a_token(os2: Os2) -> None:
     identical(os2)
     del os2.env["OS2_MANIFEST"]
     os2.run("python", "-c", "print(1)")  # another manifest, no budget; what was spent is kept
-    assert os2.json("cap", "show", "--json")["budget"] == {"tokens": None, "spent": 6, "left": None}
+    assert os2.json("cap", "show", "--json")["budget"] == budget(None, 6, None)
 
 
 def test_the_lesser_of_two_budgets_holds(os2: Os2) -> None:
@@ -123,6 +131,38 @@ def test_the_lesser_of_two_budgets_holds(os2: Os2) -> None:
     assert os2.run("python", "--token-budget", "999", "-c", "print('x' * 999)", code=124).out == (
         b"x" * 396
     )
+
+
+def test_runs_side_by_side_spend_no_more_together(os2: Os2) -> None:
+    budgeted(os2, 100)
+    code = "import sys; print('up', flush=True); sys.stdin.read()"
+    first = os2.start("python", "--token-budget", "60", "-c", code, stdin=subprocess.PIPE)
+    assert first.stdout
+    assert first.stdout.read(3) == b"up\n"
+    assert os2.json("cap", "show", "--json")["budget"] == budget(100, 0, 40, 1)
+    assert len(os2.run("python", "-c", "print('x' * 999)", code=124).out) == 160
+    assert "hold what token local" in os2.run("python", "-c", "1", code=126).errors
+    first.communicate(b"", timeout=20)
+    assert os2.json("cap", "show", "--json")["budget"] == budget(100, 42, 58)
+    identical(os2)
+
+
+def test_a_dead_shell_holds_nothing_and_its_output_is_counted(os2: Os2) -> None:
+    budgeted(os2, 100)
+    code = "import sys; print('x' * 79, flush=True); sys.stdin.read()"
+    first = os2.start("python", "-c", code, stdin=subprocess.PIPE)
+    assert first.stdout
+    assert len(first.stdout.read(80)) == 80
+    assert os2.json("cap", "show", "--json")["budget"] == budget(100, 0, 0, 1)
+    first.kill()
+    first.communicate(timeout=20)
+    os2.run("python", "-c", "print(123)")
+    assert os2.json("cap", "show", "--json")["budget"] == budget(100, 21, 79)
+
+
+def test_accounts_come_back_from_an_image() -> None:
+    accounts = {TokenId("one"): Account(5, {7: None, 9: 3}), TokenId("two"): Account()}
+    assert SPENT.load(decode(encode(SPENT.dump(accounts)))) == accounts
 
 
 def test_cap_tells_grants_limits_and_holders(os2: Os2) -> None:
@@ -162,7 +202,7 @@ def test_a_manifest_s_budget_is_recorded_only_where_there_is_one(os2: Os2) -> No
     assert with_budget.digest != plain.digest
 
 
-@settings(database=None)  # a checkout may be read-only
+@settings(database=None, deadline=None)  # a checkout may be read-only; pace is no test
 @given(
     budget=st.integers(1, 60),
     steps=st.lists(st.none() | st.integers(0, 40), max_size=40),

@@ -17,7 +17,7 @@ from os2shell.model.capability import Capability
 from os2shell.model.command import Context, Outcome
 from os2shell.model.errors import Broken, Denied, UsageError
 from os2shell.model.guest import EntryKind, Tier
-from os2shell.policy.budget import SPENT, left_of
+from os2shell.policy.budget import NOTHING, SPENT, left_of
 from os2shell.policy.grants import POLICY
 from os2shell.policy.manifest import Manifest, limit_of
 from os2shell.subsystems.python_vm.events import (
@@ -159,7 +159,15 @@ def _clock_start(options: RunOptions, context: Context) -> int:
 
 def _budget(options: RunOptions, manifest: Manifest, context: Context) -> int | None:
     """What this run may spend: the lesser of its own budget and what is left of its token's."""
-    left = left_of(manifest, context.view(SPENT), context.token)
+    account = context.view(SPENT).get(context.token, NOTHING)
+    others = account.before_newest
+    left = left_of(manifest, account.spent, others)
+    if left == 0 and left_of(manifest, account.spent, ()) != 0:
+        raise Denied(
+            f"{len(others)} runs under way hold what token {context.token} may still spend",
+            rule="token_budget",
+            remedy="wait for them, or give runs that go on side by side a --token-budget each",
+        )
     if left == 0:
         raise Denied(
             f"token {context.token} has spent its budget of {manifest.token_budget} tokens",
