@@ -139,6 +139,7 @@ class TraceWorld:
         self._running = effect if isinstance(effect, RunGuest) else None
         answer = self._performed(effect, transcript)
         left, self._level = self._level, outer
+        self._same_pace(step.kind, recorded["result"], answer["result"])
         difference = compare_results(recorded["result"], answer["result"], self._objects)
         if difference:
             self._stop_at(step, difference)
@@ -187,13 +188,21 @@ class TraceWorld:
         return answer
 
     def _refuse_unrepeatable(self, kind: str, cause: str) -> None:
-        ended_by_pace = cause.startswith("limit.") and cause not in REPEATABLE_LIMITS
-        if ended_by_pace or cause in {"interrupted", "protocol", "token_budget.unmetered"}:
+        if _by_pace(cause) or cause in {"interrupted", "protocol", "token_budget.unmetered"}:
             self._stop(
                 kind,
                 Difference(f"the run was ended by {cause}", "a run that ended by itself", cause),
                 "when it was ended depended on the machine's pace, which no replay repeats",
                 verdict=Verdict.RECORDED_ONLY,
+            )
+
+    def _same_pace(self, kind: str, recorded: dict[str, Json], present: dict[str, Json]) -> None:
+        """A replay that this machine cut short says nothing about what it wrote until then."""
+        if _by_pace(str(present["cause"])):
+            self._stop(
+                kind,
+                Difference("the exit cause", shown(recorded["cause"]), shown(present["cause"])),
+                "this machine gave the replay less than the recording had, or the program now hangs",
             )
 
     def _same_image(self, kind: str, achieved: dict[str, Json]) -> None:
@@ -236,6 +245,10 @@ class TraceWorld:
                 located.unlocated,
             ),
         )
+
+
+def _by_pace(cause: str) -> bool:
+    return cause.startswith("limit.") and cause not in REPEATABLE_LIMITS
 
 
 def heard_in(steps: Sequence[Step]) -> bytes:

@@ -335,3 +335,10 @@ def test_a_trace_of_no_known_form_is_a_finding(body: bytes) -> None:
     recording = record()
     finding = play(recording.rewritten(trace=keep(recording.ledger.objects, body)))
     assert finding.verdict in {Verdict.TAMPERED, Verdict.UNSUPPORTED}
+
+
+@pytest.mark.parametrize("cause", ["limit.wall", "limit.cpu", "limit.memory"])
+def test_a_replay_that_the_machine_cut_short_is_told_as_that(cause: str) -> None:
+    found = told(play(record(), Program(stdout=b"line", code=124, cause=cause)))
+    assert (found.what, found.expected, found.got) == ("the exit cause", "exit", cause)
+    assert "this machine gave the replay less" in found.cause
