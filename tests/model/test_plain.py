@@ -12,7 +12,11 @@ from os2shell.model.plain import from_json, to_json
 from os2shell.subsystems.python_vm.options import RunOptions
 
 WORDS: dict[str, list[list[str]]] = {
-    "python": [["-c", "print(1)"], ["--seed", "7", "--clock", "now", "x.py", "a", "--b"]],
+    "python": [
+        ["-c", "print(1)"],
+        ["--token-budget", "5", "-m", "m"],
+        ["--seed", "7", "--clock", "now", "x.py", "a", "--b"],
+    ],
     "pyvm": [["--eval", "1+1"], ["--clock", "2026-01-01T00:00:00Z", "--raw", "x.py"]],
     "python-verify": [[], ["--json", "--limit", "3", "--session", "s1"], ["--bundle", "f"]],
     "replay": [["last"], ["s4", "--diff"]],
@@ -28,6 +32,15 @@ WORDS: dict[str, list[list[str]]] = {
     "run-script": [["file"], ["--keep-going", "file"]],
     "doctor": [[], ["--json"]],
     "tamper-demo": [[]],
+    "ledger-keys": [["list"], ["list", "--json"], ["export-public", "--epochs"]],
+    "ledger-rotate": [[]],
+    "import-evidence": [["f.os2z"]],
+    "cap": [["show"], ["show", "local", "--json"], ["list"]],
+    "deterministic-benchmark": [
+        ["run"],
+        ["run", "--count", "3", "--tier", "native", "--jobs", "2"],
+    ],
+    "deterministic-benchmark-status": [[], ["--limit", "3", "--json"]],
     "help": [[], ["python"]],
 }
 
@@ -48,6 +61,16 @@ def test_fields_of_another_version_are_refused() -> None:
     del body["raw"]
     with pytest.raises(Unreadable):
         from_json(RunOptions, body)
+
+
+def test_a_field_of_a_later_version_is_left_out_while_it_says_nothing() -> None:
+    """Records made before it was added keep their bytes, and can be read."""
+    options = RunOptions(EntryKind.CODE, "1", ())
+    assert "token_budget" not in to_json(options)
+    assert from_json(RunOptions, to_json(options)) == options
+    limited = RunOptions(EntryKind.CODE, "1", (), token_budget=7)
+    assert to_json(limited) == {**to_json(options), "token_budget": 7}
+    assert from_json(RunOptions, to_json(limited)) == limited
 
 
 def test_no_other_types_are_taken() -> None:
