@@ -1,5 +1,6 @@
 """``ledger.audit``: the first of the three questions back. No code runs; only bytes are checked."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,13 @@ from ledger import (
     verify,
 )
 from os2shell.executors.evidence import collect_objects
+from os2shell.executors.progress import Progress
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
 from os2shell.model.errors import Os2Error
 from os2shell.model.plain import to_json
+
+PATIENCE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,16 @@ class Auditor:
             key = self._trusted_key()
         except Os2Error:
             key = None  # verification itself says what is wrong, and where
-        found = verify(self._folder, key)
+        progress = Progress(patience_s=PATIENCE_S)
+        try:
+            found = verify(
+                self._folder,
+                key,
+                jobs=len(os.sched_getaffinity(0)),
+                progress=lambda done, total: progress.show("verify MiB", done >> 20, total >> 20),
+            )
+        finally:
+            progress.clear()
         status, bad = str(found.status), found.first_bad
         if status == "ok" and objects:
             with TokenSignatureLedger.read_only(self._folder, key) as ledger:
