@@ -21,6 +21,7 @@ from os2shell.executors.guest import GuestRunner, ImageSource, RunGuest
 from os2shell.executors.history import HistoryReader, ListHistory, ReadHistory
 from os2shell.executors.live import Executors, LiveWorld
 from os2shell.executors.machine import MachineProber, ProbeMachine
+from os2shell.executors.probes.escapes import EscapeProber, ProbeEscapes
 from os2shell.executors.rotation import ReadKeys, RotateKey, Rotator
 from os2shell.executors.sandbox.differ import ImageDifference, image_difference
 from os2shell.executors.tamper import DemonstrateTampering, TamperDemonstrator
@@ -102,6 +103,7 @@ def executors(parts: Parts) -> Executors:
         RunBenchmark: Benchmarker(_place(parts), lambda: parts.reading().objects).perform,
         ReadSpent: SpentReader(parts.reading, settings.cache).perform,
         VerifyRuns: RunVerifier(_means(parts)).perform,
+        ProbeEscapes: EscapeProber(parts.images, parts.manifest.required_layers).perform,
         ProbeMachine: MachineProber(parts.manifest, parts.images, settings.workspace).perform,
         DemonstrateTampering: TamperDemonstrator(settings.ledger, parts.trusted_key).perform,
     }

@@ -5,6 +5,7 @@ report: one line ``escaped …`` or ``held: …``. A program that says neither i
 """
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +15,15 @@ from typing import Protocol
 
 from os2shell.executors.probes.program import Program
 from os2shell.executors.probes.surroundings import Surroundings
-from os2shell.executors.sandbox import EntryKind, GuestExit, Job, Limits, Sandbox, Tier
+from os2shell.executors.sandbox import (
+    EntryKind,
+    GuestExit,
+    Job,
+    Limits,
+    ProtocolBroken,
+    Sandbox,
+    Tier,
+)
 from os2shell.executors.sandbox.tree import descendants
 
 SECOND_NS = 1_000_000_000
@@ -41,7 +50,7 @@ _SEED = bytes(32)
 _START_NS = 1_700_000_000 * SECOND_NS
 _TOLD_CHARACTERS = 300
 _CARRIED_BYTES = 1 << 20
-_REFUSED = "pyvm: not allowed:"
+_REFUSED = re.compile(r"pyvm: .*not allowed: ")
 
 
 class Verdict(StrEnum):
@@ -85,8 +94,10 @@ class Heard:
         """Keep ``chunk``."""
         self.streams[stream] += chunk
 
-    def answer(self, _request: bytes) -> bytes:
-        """Input is at its end."""
+    def answer(self, request: bytes) -> bytes:
+        """Input is at its end; nothing else is answered, and who asks for it is ended."""
+        if request.split(b" ")[0] != b"stdin.read":
+            raise ProtocolBroken("the guest asked for what nobody answers")
         return b""
 
     def lines(self, stream: str) -> list[str]:
@@ -113,7 +124,7 @@ def attack(
         ending, tree = _run(program, sandboxes, around, required, tree)
     verdict, told = _judge(program, ending, around)
     held_by = tuple(layer for layer in program.layers if layer in ending.layers)
-    if told.startswith(_REFUSED):
+    if _REFUSED.match(told):
         held_by = ("policy",)
     return Attacked(
         program.name,
@@ -159,7 +170,7 @@ def _judge(program: Program, ending: Ending, around: Surroundings) -> tuple[Verd
     if said and ending.exit.code == 0:
         return Verdict.HELD, said[-1].removeprefix("held:").strip()
     refused = program.tier == Tier.RESTRICTED and ending.exit.code == 1 and not out
-    if refused and errors and errors[0].startswith(_REFUSED):
+    if refused and errors and _REFUSED.match(errors[0]):
         return Verdict.HELD, errors[0]
     last = errors[-1] if errors else "and said nothing"
     return Verdict.UNEXPLAINED, f"ended with {ending.exit.code} ({ending.exit.cause}): {last}"

@@ -17,7 +17,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
-from os2shell.executors.sandbox.bubblewrap import outer_identity
+from os2shell.executors.sandbox.bubblewrap import ENVIRONMENT, outer_identity
 
 _FILES = (
     "canary",
@@ -63,6 +63,7 @@ class Surroundings:
             f"unix={self._folder / 'socket'}",
             f"abstract={self._abstract}",
             f"pid={self._victim.pid}",
+            f"environment={','.join(name for name, _ in ENVIRONMENT)}",
         )
 
     def touched(self) -> list[str]:

@@ -14,7 +14,7 @@ class Opens:
         self.path = path
 
     def __reduce__(self):
-        return open, (self.path, "w")
+        return os.open, (self.path, os.O_WRONLY | os.O_CREAT)
 
 
 class Runs:
@@ -26,7 +26,7 @@ why = set()
 for made in (Opens(stage["drop"] + "/pickled"), Opens(stage["canary"]), Runs()):
     try:
         result = pickle.loads(pickle.dumps(made))
-        why.add(f"a command ended with {result}" if isinstance(result, int) else "opened")
+        why.add("opened" if isinstance(made, Opens) else "a command failed" if result else "a command ran")
     except OSError as error:
         why.add(error.strerror)
-print("escaped: opened a path outside" if "opened" in why else "held: " + ", ".join(sorted(why)))
+print("escaped: " + ", ".join(why) if why & {"opened", "a command ran"} else "held: " + ", ".join(sorted(why)))

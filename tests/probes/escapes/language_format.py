@@ -26,6 +26,6 @@ class Own:
 for way in ways:
     try:
         print("escaped:", way())
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError, KeyError) as error:
         last = error
 print("held:", last)

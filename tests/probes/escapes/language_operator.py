@@ -10,9 +10,6 @@ class Liar(str):
     def startswith(self, *prefix):
         return False
 
-    def split(self, *words):
-        return ["real"]
-
 
 last = None
 ways = (

@@ -18,6 +18,6 @@ found = Mine("${x.__class__} $y").safe_substitute(Spy())
 if "class '" in found:
     print("escaped:", found)
 try:
-    print("escaped:", string.Template.pattern.fullmatch.__self__)
+    print("escaped:", getattr(getattr(string.Template, "pattern"), "__class__"))
 except AttributeError as error:
     print("held:", error)

@@ -1,7 +1,7 @@
 # class: recorder
 # attack: tell the recorder on its own line that all went well, then fail
-# success: the record says exit 0 for a program that ended with 7
-# ends: protocol
+# success: the record says exit 0 for a program that was killed
+# ends: protocol, signal:SIGKILL
 import os
 import struct
 
@@ -16,5 +16,4 @@ for number in range(3, 64):
         os.write(number, message(b"outcome", b"0", b"exit"))
     except OSError:
         pass
-print("held: the status that the kernel tells outweighs what a guest says of itself", flush=True)
 os.kill(os.getpid(), 9)
