@@ -202,7 +202,7 @@ class TraceWorld:
             self._stop(
                 kind,
                 Difference("the exit cause", shown(recorded["cause"]), shown(present["cause"])),
-                "this machine gave the replay less than the recording had, or the program now hangs",
+                "this machine gave the replay less than the recording had, or the program hangs",
             )
 
     def _same_image(self, kind: str, achieved: dict[str, Json]) -> None:
