@@ -52,6 +52,11 @@ _SYNTHETIC = {
     "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     "etc/os-release": 'NAME="os2"\nID=os2\nPRETTY_NAME="os2"\n',
 }
+_PROMISED = (
+    "libdl.so.2", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0", "libresolv.so.2", "librt.so.1",
+    "libstdc++.so.6", "libutil.so.1", "libz.so.1",
+)  # fmt: skip
+"""What wheels do not bring along, for every Linux has it (PEP 600); copied where this one has."""
 _MOUNT_POINTS = ("proc", "dev", "tmp", "w")
 
 
@@ -150,6 +155,11 @@ def _copy_libraries(root: Path, executable: Path, extensions: Path, origin: Path
     home = found["libc.so.6"].parent
     for name, path in sorted(found.items()):
         _copy(path, root / str(home / name).lstrip("/"), 0o755)
+    for name in _PROMISED:
+        for folder in (home, Path("/usr", *home.parts[1:])):
+            if name not in found and (folder / name).is_file():
+                _copy(folder / name, root / str(home / name).lstrip("/"), 0o755)
+                break
     _copy(loader, root / str(loader).lstrip("/"), 0o755)
 
 

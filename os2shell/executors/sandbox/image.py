@@ -29,7 +29,7 @@ from os2shell.executors.sandbox.errors import ImageDamaged, ImageUnavailable
 from os2shell.executors.sandbox.native import NET, compiler
 
 Tell = Callable[[str], None]
-_FORMAT = 2
+_FORMAT = 4
 _LIST = "manifest.json"
 _STATS = "stats"
 _TEMPORARY = "building-"

@@ -6,7 +6,7 @@ import sys
 
 CODE = (
     "import os, sys, time, random, uuid, datetime; print(time.time(), os.urandom(4).hex(), random.random(), "
-    "uuid.uuid4(), datetime.datetime.now(), hash('x'), id(object()), os.listdir('/w'), os.cpu_count(), sys.argv)"
+    "uuid.uuid4(), datetime.datetime.now(), hash('x'), id(object()), os.listdir('.'), os.cpu_count(), sys.argv)"
 )
 for words in (["-c", CODE, "a"], ["-I", "-c", CODE], ["-S", "-c", CODE], ["-m", "this"]):
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
