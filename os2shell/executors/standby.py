@@ -29,12 +29,20 @@ class Standby:
             self._waiting[tier] = Starting(image, limits, tier)
 
     def take(self, image: Image, limits: Limits, tier: Tier) -> Sandbox:
-        """One that is ready to run a job of ``tier``; waits while it starts."""
+        """One that is ready to run a job of ``tier``; waits while it starts.
+
+        One that died while it waited (a machine short of memory kills the idle first) is replaced;
+        what is wrong with a new one is raised.
+        """
         self._suit(image, limits)
         found = self._waiting.pop(tier, None)
         if found is None and tier is Tier.RESTRICTED:
             found = self._waiting.pop(Tier.NATIVE, None)
-        return (found or Starting(image, limits, tier)).ready()
+        if found is not None:
+            if found.alive:
+                return found.ready()
+            found.close()
+        return Starting(image, limits, tier).ready()
 
     def close(self) -> None:
         """Let all that wait go; a second time does nothing."""

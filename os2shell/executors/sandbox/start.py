@@ -156,6 +156,11 @@ class Starting:
             raise
         return Sandbox(self._image, self.limits, process, layers, prepared=self._prepared)
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended already."""
+        return self._process.child.poll() is None
+
     def close(self) -> None:
         """Give it up."""
         self._process.close()
