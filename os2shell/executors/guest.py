@@ -16,7 +16,7 @@ from typing import ClassVar, Self
 
 from ledger import Digest, Json, ObjectStore
 from os2shell.executors.clock import now_ns
-from os2shell.executors.sandbox import Image, Job, Sandbox, load_image, remedy_for
+from os2shell.executors.sandbox import Image, Job, Sandbox, load_image, prime, remedy_for
 from os2shell.executors.standby import Standby
 from os2shell.executors.terminal import ReadStdin
 from os2shell.executors.workspace import capture, populate, read_ignore, shown
@@ -25,8 +25,8 @@ from os2shell.model.content import INLINE_BYTES, keep
 from os2shell.model.effect import Determinism, Stream, Transcript
 from os2shell.model.errors import CannotStart
 from os2shell.model.guest import EntryKind, Limits, Tier
-from os2shell.model.stack import Stack
 from os2shell.model.plain import ADDED, to_json
+from os2shell.model.stack import Stack
 
 KEPT_IN_MEMORY_BYTES = 1 << 20
 
@@ -78,6 +78,7 @@ class ImageSource:
     @cached_property
     def image(self) -> Image:
         """The image; built at first use."""
+        prime()  # what its sandboxes will wait for goes on while the image is looked through
         return load_image(self._cache, tell=self._tell)
 
     def digest(self) -> Digest:

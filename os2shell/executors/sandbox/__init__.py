@@ -6,6 +6,7 @@ from, is left to the caller.
 """
 
 from os2shell.executors.sandbox.bubblewrap import Probe, probe
+from os2shell.executors.sandbox.cgroup import prime
 from os2shell.executors.sandbox.errors import (
     ImageDamaged,
     ImageUnavailable,
@@ -42,6 +43,7 @@ __all__ = [
     "Usage",
     "WaitingIo",
     "load_image",
+    "prime",
     "probe",
     "remedy_for",
 ]

@@ -11,12 +11,13 @@ On v2 a group cannot hold both processes and limited children. Where this proces
 delegated to it, the processes there move into a leaf named ``os2-shell`` first.
 
 Joining waits for the kernel's readers (5 to 15 ms where no group was joined just before), so
-``process`` does it in a thread; that it succeeded is left to ``layers_of``, which reads it from the
-kernel. A tree of busy guests weighs as much CPU as one process; CPU time itself is limited by the
-supervisor.
+``process`` does it in a thread, and ``prime`` lets the wait begin earlier; that it succeeded is
+left to ``layers_of``, which reads it from the kernel. A tree of busy guests weighs as much CPU as
+one process; CPU time itself is limited by the supervisor.
 """
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -116,6 +117,20 @@ def make(limits: Limits) -> Group | None:
     return Group(folders) if folders else None
 
 
+def prime() -> None:
+    """Have the kernel begin to wait for its readers; a group joined within some 20 ms need not.
+
+    This process joins the group it is in: nothing changes. Does not wait itself.
+    """
+    threading.Thread(target=_rejoin, daemon=True).start()
+
+
+def _rejoin() -> None:
+    if places():
+        with suppress(OSError):
+            (_own_groups()[0][0] / "cgroup.procs").write_text(str(os.getpid()))
+
+
 def _settings(folder: Path, place: Place, limits: Limits) -> Iterator[tuple[str, int]]:
     """Files and values. What lies in /w and /tmp is memory too, limited by their own size."""
     memory = limits.memory_bytes + 2 * limits.workspace_bytes
@@ -138,15 +153,10 @@ def places() -> tuple[Place, ...]:
     """Where groups can be made, found once; sweeps what dead shells left there."""
     found: list[Place] = []
     missing = set(CONTROLLERS)
-    try:
-        paths = dict(_memberships("/proc/self/cgroup"))
-    except FileNotFoundError:  # a kernel without control groups
-        return ()
-    for mount, root, names in _mounts():
+    for own, mount, names in _own_groups():
         held = tuple(name for name in CONTROLLERS if name in missing and name in names)
         if names and not held:
             continue
-        own = mount / os.path.relpath(paths.get(names[0] if names else "", "/"), root)
         place = _first_version(own, held) if names else _second_version(mount, own, missing)
         if place is not None:
             found.append(place)
@@ -201,17 +211,22 @@ def _is_root(folder: Path) -> bool:
     return folder.is_mount()
 
 
-def _mounts() -> list[tuple[Path, str, tuple[str, ...]]]:
-    """Mounted hierarchies: where, which group is their root, and v1's controllers; v2 last."""
+def _own_groups() -> list[tuple[Path, Path, tuple[str, ...]]]:
+    """The group this process is in, per hierarchy: (group, mount, v1's controllers); v2 last."""
+    try:
+        paths = dict(_memberships("/proc/self/cgroup"))
+    except FileNotFoundError:  # a kernel without control groups
+        return []
     found = []
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         before, _, after = line.partition(" - ")
         kind, _, options = after.split(" ", 2)
-        words = before.split()
+        root, mount = before.split()[3:5]
         names = tuple(set(options.split(",")) & set(CONTROLLERS)) if kind == "cgroup" else ()
         if kind == "cgroup2" or names:
-            found.append((Path(words[4]), words[3], names))
-    return sorted(found, key=lambda mount: not mount[2])
+            inside = os.path.relpath(paths.get(names[0] if names else "", "/"), root)
+            found.append((Path(mount) / inside, Path(mount), names))
+    return sorted(found, key=lambda group: not group[2])
 
 
 def _memberships(file: str) -> Iterator[tuple[str, str]]:
