@@ -6,16 +6,24 @@ Each behaves as the real one for a program within the policy.
 # Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,explicit-override,type-arg,attr-defined,misc,arg-type"
 
+from types import FunctionType
+
 from . import guards
 
 
 def wraps(wrapped):
-    """``functools.wraps`` with its defaults; other attribute names would be a way around the guards."""
+    """``functools.wraps`` with its defaults, for functions of the guest's own, and public names only."""
 
     def decorate(wrapper):
         import functools
 
-        return functools.update_wrapper(guards.writable(wrapper), wrapped)
+        if type(wrapper) is not FunctionType:
+            raise TypeError("functools.wraps is for functions in restricted programs")
+        functools.update_wrapper(guards.writable(wrapper), wrapped, updated=())
+        for name, value in getattr(wrapped, "__dict__", {}).items():
+            if type(wrapped) is FunctionType and name[:1] != "_":
+                wrapper.__dict__[name] = value
+        return wrapper
 
     return decorate
 
@@ -33,9 +41,12 @@ def dataclass(cls=None, /, **options):
     """``dataclasses.dataclass``, for the guest's own classes."""
     import dataclasses
 
-    if cls is None:
-        return lambda cls: own(dataclasses.dataclass(**options), cls)
-    return own(dataclasses.dataclass(**options), cls)
+    def decorate(cls):
+        if issubclass(type(cls), type) and issubclass(cls, str):
+            raise TypeError("a text cannot be a dataclass in restricted programs: its fields hide methods")
+        return own(dataclasses.dataclass(**options), cls)
+
+    return decorate if cls is None else decorate(cls)
 
 
 def total_ordering(cls):

@@ -90,6 +90,9 @@ PUBLIC = {
 }  # fmt: skip
 """Every module that has a facade, and the names in it; a name that this Python lacks is left out."""
 
+NO_BASES = frozenset({"InitVar", "auto", "cached_property", "member", "nonmember", "partialmethod"})
+"""Classes whose instances look names up, or put them into dictionaries: a subclass's could be set."""
+
 
 class Facade:
     """A module's public values.
@@ -171,6 +174,6 @@ def public(name) -> dict:
         if isinstance(value, ModuleType) or is_metaclass(value):
             continue
         values[allowed_name(each)] = value
-        if issubclass(type(value), type):
+        if issubclass(type(value), type) and each not in NO_BASES:
             guards.bases.add(value)
     return values

@@ -154,6 +154,10 @@ class Loader:
         self._real = real
         self._patch = patch
 
+    def __getattr__(self, name):
+        """Whatever else loaders are asked: ``runpy`` wants code, ``linecache`` a source."""
+        return getattr(self._real, name)
+
     def create_module(self, spec):
         """As the real loader does."""
         return self._real.create_module(spec)

@@ -10,6 +10,7 @@ modules that the manifest pins are compiled by the same policy, into a world of 
 
 import os
 import sys
+from types import ModuleType
 
 
 def run(plan, record) -> None:
@@ -35,6 +36,8 @@ def run(plan, record) -> None:
         inner = namespace(importer, name)
         plan.worlds.append(inner)
         closed = frozenset(inner)
+        if name.partition(".")[0] not in sys.stdlib_module_names:
+            sys.modules.setdefault(name, ModuleType(name))  # where dataclasses look for a class's home
         exec(code, inner)
         values.update((key, inner[key]) for key in inner if key not in closed and key[:1] != "_")
 
