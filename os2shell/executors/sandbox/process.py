@@ -40,6 +40,7 @@ class GuestProcess:
         self.guest_pid = _NONE
         self.guest_fd = _NONE
         self._init_fd = _NONE
+        self._scratch_fd = _NONE
 
     @property
     def complete(self) -> bool:
@@ -81,6 +82,7 @@ class GuestProcess:
         try:
             words = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
             self._init_fd = os.pidfd_open(int(words[1]))
+            self._scratch_fd = os.open(f"/proc/{pid}/root/tmp", os.O_RDONLY | os.O_DIRECTORY)
             self.guest_fd = os.pidfd_open(pid)
         except OSError as error:
             raise ProtocolBroken(f"the guest's process is gone ({error.strerror})") from error
@@ -93,6 +95,11 @@ class GuestProcess:
             os.close(fd)
             return
         self.workspace_fd = fd
+
+    def inodes(self) -> tuple[int, int]:
+        """How many files, folders and links there are in ``/w``, and in ``/tmp``."""
+        spaces = [os.fstatvfs(fd) for fd in (self.workspace_fd, self._scratch_fd)]
+        return spaces[0].f_files - spaces[0].f_ffree, spaces[1].f_files - spaces[1].f_ffree
 
     def signal_guest(self, number: signal.Signals) -> None:
         """Send ``number`` to the guest's main process, if it lives."""
@@ -119,13 +126,13 @@ class GuestProcess:
             self._beginning.join()
         for stream in (self.stdout, self.stderr, self.control):
             stream.close()
-        for fd in (self.workspace_fd, self.guest_fd, self._init_fd):
+        for fd in (self.workspace_fd, self.guest_fd, self._init_fd, self._scratch_fd):
             if fd != _NONE:
                 os.close(fd)
         if self.group is not None:
             self.group.close()
             self.group = None
-        self.workspace_fd = self.guest_fd = self._init_fd = _NONE
+        self.workspace_fd = self.guest_fd = self._init_fd = self._scratch_fd = _NONE
 
 
 def _wait_for(pidfd: int) -> None:

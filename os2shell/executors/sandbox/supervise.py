@@ -171,7 +171,7 @@ class Supervisor:
             "limit.cpu": self._cpu_ns > self._limits.cpu_ns,
             "limit.memory": self._memory_now > self._limits.memory_bytes,
             "limit.processes": self._tasks_now > self._limits.processes,
-            "limit.files": space.f_files - space.f_ffree > self._limits.files,
+            "limit.files": max(self._process.inodes()) > self._limits.files,
             "limit.workspace_bytes": space.f_bfree == 0 and self._limits.workspace_bytes > 0,
         }
         self._cause = self._cause or next((name for name, is_so in passed.items() if is_so), None)
@@ -315,7 +315,7 @@ class Supervisor:
 
     def _ended(self) -> GuestExit:
         space = os.fstatvfs(self._process.workspace_fd)
-        if space.f_files - space.f_ffree > self._limits.files:
+        if max(self._process.inodes()) > self._limits.files:
             self._cause = self._cause or "limit.files"
         code, cause = self._verdict(self._process.child.returncode)
         return GuestExit(

@@ -2,6 +2,7 @@
 # attack: memory that can be written and executed at once
 # success: such a mapping is made
 # layers: seccomp
+
 # Memory that is written first and executed later is what compilers at run time make, and no more than a
 # library in the workspace brings: it is not refused.
 import ctypes
