@@ -6,7 +6,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import audit, log, machine, proofs, query, replays, restricted, running, workspace
+from bench import (
+    audit,
+    guests,
+    log,
+    machine,
+    proofs,
+    query,
+    replays,
+    restricted,
+    running,
+    workspace,
+)
 from bench.measure import Row, Unmeasured
 
 SUBJECTS: dict[str, Callable[..., list[Row]]] = {
@@ -16,6 +27,7 @@ SUBJECTS: dict[str, Callable[..., list[Row]]] = {
     "proofs": proofs.rows,
     "query": query.rows,
     "running": running.rows,
+    "guests": guests.rows,
     "restricted": restricted.rows,
     "replays": replays.rows,
 }
