@@ -15,6 +15,7 @@ from pathlib import Path
 
 from os2shell.executors.sandbox.cgroup import NO_CGROUP, Group
 from os2shell.executors.sandbox.errors import SandboxUnavailable
+from os2shell.executors.sandbox.native import LAYER, NET, NO_COMPILER
 from os2shell.executors.sandbox.seccomp import NO_LIBSECCOMP
 from os2shell.model.guest import Limits
 
@@ -45,6 +46,7 @@ _REMEDIES = {
     "cgroup-pids": NO_CGROUP,
     "cgroup-memory": NO_CGROUP,
     "cgroup-cpu": NO_CGROUP,
+    LAYER: NO_COMPILER,
     "cgroup-namespace": "a kernel with CONFIG_CGROUPS",
 }
 
@@ -99,6 +101,8 @@ def verified(pid: int, limits: Limits, told: Told, group: Group | None) -> tuple
             found.append("rlimits")
         if group is not None:
             found += group.layers_of(pid)
+        if f"/{NET}\n" in Path(f"/proc/{pid}/maps").read_text():
+            found.append(LAYER)
     except OSError as error:
         raise SandboxUnavailable(
             f"the guest's isolation cannot be read ({error.strerror}: {error.filename})",

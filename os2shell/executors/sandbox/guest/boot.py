@@ -8,7 +8,21 @@ import _socket
 import os
 import sys
 
-from . import children, clock, entropy, entry, hooks, host, imports, landlock, locks, net, stdin, zygote
+from . import (
+    children,
+    clock,
+    entropy,
+    entry,
+    extensions,
+    hooks,
+    host,
+    imports,
+    landlock,
+    locks,
+    net,
+    stdin,
+    zygote,
+)
 from .channel import Channel
 
 _UNIX, _STREAM = 1, 1
@@ -39,6 +53,7 @@ def main() -> int:
     net.install(seed, int(start))
     stdin.install(channel)
     hooks.install()
+    extensions.install()
     children.install([word.decode() for word in words_of_imports.split(b"\0") if word])
     if budget:
         from . import meter

@@ -9,7 +9,7 @@ What is not handed over is the control socket: standard input is what the parent
 import os
 import sys
 
-from . import children, clock, entropy, entry, hooks, host, imports, locks, net
+from . import children, clock, entropy, entry, extensions, hooks, host, imports, locks, net
 
 _WITH_VALUE = "WX"
 _PASSED_ON = "bBdOquv"
@@ -78,6 +78,7 @@ def main() -> int:
     host.install(start)
     net.install(seed, start)
     hooks.install()
+    extensions.install()
     children.install(words)
     sys.path.remove("/os2")
     if line.kind == "stdin":
