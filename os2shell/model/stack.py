@@ -10,6 +10,7 @@ from dataclasses import dataclass
 FRAMES_MOST = 24
 NAME_CHARACTERS = 300
 UNKNOWN_COLUMN = -1
+NUMBER_MOST = 1 << 31
 _FIELDS = 5
 _LIBRARY = ("/py/", "<frozen ")
 _WORKSPACE = "/w/"
@@ -64,6 +65,8 @@ def _frames(words: list[str]) -> Iterator[Frame]:
         try:
             numbers = [int(word) for word in (line, column, end)]
         except ValueError:
+            return
+        if not all(UNKNOWN_COLUMN <= number <= NUMBER_MOST for number in numbers):
             return
         yield Frame(
             file[:NAME_CHARACTERS], numbers[0], function[:NAME_CHARACTERS], numbers[1], numbers[2]

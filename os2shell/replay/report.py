@@ -144,7 +144,7 @@ def _site_lines(divergence: Divergence) -> list[str]:
 
 def _place(file: str, line: int, function: str) -> str:
     inside = "" if function == "<module>" else f", in {function}"
-    return f"{file}, line {line}{inside}"
+    return _cut(f"{file}, line {line}{inside}")
 
 
 def _cut(text: str) -> str:

@@ -9,13 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger import Digest
+from ledger import Digest, MemoryObjects, decode, encode
+from os2shell.executors.guest import RunGuest
+from os2shell.executors.live import LiveWorld
 from os2shell.executors.sandbox import Image
 from os2shell.executors.sandbox.differ import image_difference
+from os2shell.model.guest import EntryKind, Limits, Tier
 from os2shell.model.plain import from_json, to_json
 from os2shell.model.shown import jsonable
 from os2shell.model.stack import FRAMES_MOST, Stack
 from os2shell.replay.engines import engine_finding
+from os2shell.replay.locate import Locator
 from os2shell.replay.report import run_body, run_text
 from os2shell.replay.verdict import (
     Call,
@@ -26,9 +30,11 @@ from os2shell.replay.verdict import (
     Verdict,
 )
 from tests.house import ROOT
+from tests.replay.replay_room import tree_of
 
 LINES_MOST = 25
 SCHEMA = json.loads((ROOT / "os2shell" / "schemas" / "replay-1.json").read_text())
+NUMBERS = st.integers(min_value=-1, max_value=1 << 31)
 ARGUMENTS: dict[str, Any] = {"entry": "script", "target": "s.py", "arguments": []}
 
 
@@ -137,11 +143,7 @@ def test_a_stack_is_never_taken_on_trust(told: bytes) -> None:
 
 
 @settings(database=None)  # a checkout may be read-only
-@given(
-    frames=st.lists(
-        st.tuples(st.integers(), st.integers(), st.integers(), st.text(), st.text()), max_size=30
-    )
-)
+@given(frames=st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS, st.text(), st.text()), max_size=30))
 def test_a_stack_comes_back_as_it_was_told(
     frames: list[tuple[int, int, int, str, str]],
 ) -> None:
@@ -149,6 +151,39 @@ def test_a_stack_comes_back_as_it_was_told(
     told = "\0".join(words).encode("utf-8", "backslashreplace")
     found = Stack.of(told).frames
     assert [frame.line for frame in found] == [frame[0] for frame in frames[:FRAMES_MOST]]
+
+
+FRAME = st.tuples(
+    st.integers(-2, 5) | st.integers(),
+    st.integers(-2, 40),
+    st.integers(-2, 40),
+    st.text(),
+    st.sampled_from(["/w/s.py", "/w/none.py", "<string>", "/py/lib/a.py"]) | st.text(),
+)
+
+
+@settings(database=None)  # a checkout may be read-only
+@given(frames=st.lists(FRAME, max_size=4), source=st.text(max_size=200))
+def test_what_a_guest_tells_is_made_fit_to_print(
+    frames: list[tuple[int, int, int, str, str]], source: str
+) -> None:
+    objects = MemoryObjects()
+    tree = tree_of({"s.py": source.encode("utf-8", "replace")}, objects)
+    run = RunGuest(
+        "python", Tier.NATIVE, EntryKind.CODE, source, (), tree, b"", 0,
+        Limits(1, 1, 1, 1, 1, 1, 1), (), (), raw=False,
+    )  # fmt: skip
+    told = "\0".join(str(part) for frame in frames for part in frame)
+    stack = Stack.of(told.encode("utf-8", "surrogatepass"))
+    located = Locator(LiveWorld({}), objects).asked(run, stack)
+    found = divergence(site=located.site, unlocated=located.unlocated)
+    text = run_text(verdict(found))
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert len(text.splitlines()) <= LINES_MOST
+    row = jsonable(run_body(verdict(found)))
+    body = {"schema": "os2.replay/1", "session": "s2", "status": "diverged", "runs": [row]}
+    jsonschema.validate(body, SCHEMA, cls=jsonschema.Draft202012Validator)
+    assert decode(encode(to_json(found))) == to_json(found)
 
 
 def image(home: Path, digest: str, files: dict[str, str], version: str = "3.11.7") -> Image:
