@@ -105,6 +105,9 @@ class Facade:
         self.__dict__.update(values)
         self.__dict__["_name"] = name
 
+    def __getattr__(self, name):
+        raise AttributeError(f"{self.__dict__.get('_name')!r} offers no {name!r} to restricted programs")
+
     def __repr__(self):
         return f"<module {self._name!r}, restricted>"
 
