@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LOCK_POINTS = 128
-_CLOCK_POINTS = 512
+_CLOCK_POINTS = 128
 _SWITCH_SECONDS = 0.1
 _NEVER = 1 << 100
 _SECOND_NS = 1_000_000_000
