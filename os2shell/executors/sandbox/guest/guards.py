@@ -63,7 +63,7 @@ def guarded_getattr(object, name, default=_MISSING, /):
         allowed_name(name)
     value = getattr(object, name) if default is _MISSING else getattr(object, name, default)
     if name in FORMATS:
-        return text_format(value, name, guarded_getattr)
+        value = text_format(value, name, guarded_getattr)
     return opened(value, name)
 
 
