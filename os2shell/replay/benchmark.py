@@ -6,17 +6,19 @@ the middle, and a 95th percentile is the least time that 95 of 100 do not exceed
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ledger import Json
-from os2shell.executors.suite import Program
-from os2shell.executors.workers import Done
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism
 from os2shell.model.errors import UsageError
 from os2shell.model.guest import Tier
 from os2shell.model.plain import to_json
 from os2shell.replay.verdict import Verdict
+
+if TYPE_CHECKING:  # every start that looks at the past would pay for them
+    from os2shell.executors.suite import Program
+    from os2shell.executors.workers import Done
 
 SAME = str(Verdict.IDENTICAL)
 
@@ -114,7 +116,7 @@ class Benchmark:
 class Entry:
     """A program in a tier: what is recorded once."""
 
-    program: Program
+    program: "Program"
     tier: Tier
 
     @property
@@ -123,7 +125,7 @@ class Entry:
         return f"{self.program.name} ({self.tier})"
 
 
-def entries_of(programs: Sequence[Program], tier: str | None) -> tuple[Entry, ...]:
+def entries_of(programs: "Sequence[Program]", tier: str | None) -> tuple[Entry, ...]:
     """Every program in every tier that was asked for and that it is for."""
     found = tuple(
         Entry(program, each)
@@ -137,7 +139,7 @@ def entries_of(programs: Sequence[Program], tier: str | None) -> tuple[Entry, ..
 
 
 def row_of(
-    entry: Entry, record: Done, replays: Sequence[Done], bare: Sequence[int], events: int
+    entry: Entry, record: "Done", replays: "Sequence[Done]", bare: Sequence[int], events: int
 ) -> Row:
     """One row; ``replays`` answer with verdict and divergence, ``record`` with code and cause."""
     code, cause = record.answer
@@ -171,7 +173,7 @@ def p95(times: Sequence[int]) -> int:
     return sorted(times)[-(-len(times) * 95 // 100) - 1]
 
 
-def memory(replays: Sequence[Done]) -> tuple[int, int]:
+def memory(replays: "Sequence[Done]") -> tuple[int, int]:
     """What the largest process held after its first tenth of replays, and at its end."""
     by_worker: dict[int, list[int]] = {}
     for each in replays:

@@ -1,11 +1,11 @@
 """Executors that most starts need none of: reading and auditing the past, replay, doctor."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ledger import Digest, Epochs, ObjectStore, Pin, Record, TokenSignatureLedger
+from ledger import Digest, Epochs, Json, ObjectStore, Pin, Record, TokenSignatureLedger
 from os2shell.commands import COMMANDS
 from os2shell.executors.admission import AdmitEvidence, EvidenceKeeper
 from os2shell.executors.audit import AuditLedger, Auditor
@@ -26,12 +26,12 @@ from os2shell.executors.rotation import ReadKeys, RotateKey, Rotator
 from os2shell.executors.sandbox.differ import ImageDifference, image_difference
 from os2shell.executors.tamper import DemonstrateTampering, TamperDemonstrator
 from os2shell.executors.watching import GuestWatcher, WatchGuest
-from os2shell.kernel.engine import FOLDS
+from os2shell.kernel.engine import FOLDS, Engine
+from os2shell.kernel.invocation import Identity
 from os2shell.kernel.spending import ReadSpent, SpentReader
+from os2shell.model.effect import Transcript
 from os2shell.policy.manifest import Manifest
 from os2shell.replay.benchmark import RunBenchmark
-from os2shell.replay.benchmarking import Benchmarker, Place
-from os2shell.replay.benchmarking import House as BenchmarkHouse
 from os2shell.replay.refold import Refold, Refolder
 from os2shell.replay.runs import PROGRAMS
 from os2shell.replay.verify_runs import Means, RunVerifier, VerifyRuns
@@ -50,7 +50,7 @@ class Parts(Protocol):
         """The ledger, opened at least for reading."""
         ...
 
-    def beside(self, folder: Path) -> "PartsBeside":
+    def beside(self, folder: Path) -> "BenchmarkHouse":
         """A house of its own in ``folder``, under the same manifest."""
         ...
 
@@ -63,8 +63,21 @@ class Parts(Protocol):
         ...
 
 
-class PartsBeside(Parts, BenchmarkHouse, Protocol):
+class BenchmarkHouse(Parts, Protocol):
     """A whole house, made for a benchmark."""
+
+    @property
+    def identity(self) -> Identity:
+        """Who acts."""
+        ...
+
+    def open_engine(self) -> Engine:
+        """The engine."""
+        ...
+
+    def warm(self, *, always: bool = False) -> None:
+        """Start a sandbox ahead of each run."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -100,7 +113,7 @@ def executors(parts: Parts) -> Executors:
         WriteVerifier: exporter.verifier,
         AdmitEvidence: EvidenceKeeper(parts.reading).perform,
         Refold: Refolder(lambda: LedgerSource(parts.reading()), FOLDS).perform,
-        RunBenchmark: Benchmarker(_place(parts), lambda: parts.reading().objects).perform,
+        RunBenchmark: lambda effect, transcript: _benchmark(parts, effect, transcript),
         ReadSpent: SpentReader(parts.reading, settings.cache).perform,
         VerifyRuns: RunVerifier(_means(parts)).perform,
         ProbeEscapes: EscapeProber(parts.images, parts.manifest.required_layers).perform,
@@ -109,12 +122,14 @@ def executors(parts: Parts) -> Executors:
     }
 
 
-def _place(parts: Parts) -> Callable[[Path], Place]:
+def _benchmark(parts: Parts, effect: RunBenchmark, transcript: Transcript) -> Json:
+    from os2shell.replay.benchmarking import Benchmarker, Place  # noqa: PLC0415 — wanted once
+
     def place(folder: Path) -> Place:
         house = parts.beside(folder)
         return Place(house, _means(house), EvidenceExporter(house.reading, PROGRAMS))
 
-    return place
+    return Benchmarker(place, lambda: parts.reading().objects).perform(effect, transcript)
 
 
 def _means(parts: Parts) -> Means:

@@ -81,7 +81,7 @@ def _meter_requests(channel: Channel, meter: Meter) -> None:
             meter.ask()
         return real(request)
 
-    channel.ask = ask  # type: ignore[method-assign]
+    channel.ask = ask
 
 
 def _meter_os(meter: Meter) -> None:
