@@ -10,7 +10,12 @@ thread.start()
 time.sleep(0.1)
 child = os.fork()
 if child == 0:
-    print("child", threading.active_count(), threading.get_ident() == threading.main_thread().ident, flush=True)
+    print(
+        "child",
+        threading.active_count(),
+        threading.get_ident() == threading.main_thread().ident,
+        flush=True,
+    )
     inner = threading.Thread(target=print, args=("inner",), kwargs={"flush": True})
     inner.start()
     inner.join()

@@ -8,7 +8,9 @@ import threading
 
 form = "%(asctime)s.%(msecs)d %(threadName)s %(thread)d %(process)d %(message)s"
 logging.basicConfig(
-    level=logging.INFO, format=form, handlers=[logging.StreamHandler(sys.stdout), logging.FileHandler("log")]
+    level=logging.INFO,
+    format=form,
+    handlers=[logging.StreamHandler(sys.stdout), logging.FileHandler("log")],
 )
 line: queue.Queue[logging.LogRecord] = queue.Queue()
 listener = logging.handlers.QueueListener(line, logging.StreamHandler(sys.stdout))

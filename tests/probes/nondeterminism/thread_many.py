@@ -12,7 +12,9 @@ for thread in threads:
     thread.join()
 print(len(ends), sum(n * k for n, k in enumerate(ends)), threads[-1].ident, threads[-1].native_id)
 made: list[object] = []
-threads = [threading.Thread(target=lambda: made.extend(object() for _ in range(50))) for _ in range(40)]
+threads = [
+    threading.Thread(target=lambda: made.extend(object() for _ in range(50))) for _ in range(40)
+]
 for thread in threads:
     thread.start()
 for thread in threads:
