@@ -5,7 +5,7 @@
 
 import sys
 
-from . import children, clock, entropy, polling, timers, waiting
+from . import children, clock, entropy, polling, sources, timers, waiting
 from .clock import named
 
 
@@ -118,6 +118,7 @@ PATCHES = {
     "_multiprocessing": _multiprocessing,
     "_posixsubprocess": children.patch_posixsubprocess,
     "datetime": _datetime,
+    "multiprocessing.process": children.patch_multiprocessing,
     "queue": _queue,
     "random": _random,
     "select": _select,
@@ -177,4 +178,5 @@ def install() -> None:
     for name, patch in PATCHES.items():
         if name in sys.modules:
             patch(sys.modules[name])
+    sources.install()
     sys.meta_path.insert(0, Finder())
