@@ -10,7 +10,10 @@ import pytest
 from tests.house import Os2
 from tests.probes.recording import FOLDER, PROBES, furnish, load, needs, record
 
-REFUSED = {"signal_timers": "timers of used processor time are not deterministic, and refused"}
+REFUSED = {
+    "process_pool": "processes in parallel are not deterministic, and refused",
+    "signal_timers": "timers of used processor time are not deterministic, and refused",
+}
 """What is refused by name, and how."""
 VARY_WITHOUT_SANDBOX = (
     "clock_time", "clock_datetime", "clock_file_times", "clock_os_times", "entropy_os",

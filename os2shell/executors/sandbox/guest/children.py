@@ -116,6 +116,8 @@ def _pairs(env) -> dict:
 def patch_subprocess(module) -> None:
     """A wait with a timeout is one wait, not as many readings of the clock as fit into it."""
     module._USE_POSIX_SPAWN = False
+    # Its loops read the clock as often as a child's output comes in pieces: a look moves nothing.
+    module._time = clock.look
     if hasattr(module, "_fork_exec"):
         import _posixsubprocess
 
@@ -131,6 +133,19 @@ def patch_subprocess(module) -> None:
         return real_wait(self, None)
 
     module.Popen._wait = clock.named(_wait, "subprocess", "_wait")
+
+
+def patch_multiprocessing(module) -> None:
+    """Processes that work in parallel have no order that could be recorded: refused by name."""
+
+    def start(self):
+        raise OSError(
+            95,
+            "processes in parallel are not deterministic, and refused; use threads "
+            "(ThreadPoolExecutor, multiprocessing.pool.ThreadPool) or subprocess.run",
+        )
+
+    module.BaseProcess.start = clock.named(start, "multiprocessing.process", "start")
 
 
 def _ended(pid: int, seconds: float) -> bool:

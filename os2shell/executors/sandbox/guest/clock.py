@@ -59,6 +59,11 @@ def read_ns() -> int:
     return now
 
 
+def look() -> float:
+    """The monotonic clock in seconds, without a step."""
+    return (CLOCK.now - CLOCK.start + MONOTONIC_BASE_NS) / 1e9
+
+
 def advance(seconds: float) -> None:
     """Jump over ``seconds`` that nobody waits for."""
     if seconds > 0:
@@ -96,7 +101,6 @@ def _sleep(seconds, /):
 def _functions(clock: Clock, start: int) -> dict:
     """The functions of ``time``, by name; closures, for they are called a million times."""
     base = MONOTONIC_BASE_NS - start
-    real = {name: getattr(time, name) for name in _DEFAULTING}
 
     def time_ns():
         clock.now = now = clock.now + STEP_NS
@@ -142,6 +146,19 @@ def _functions(clock: Clock, start: int) -> dict:
     def clock_gettime(clk_id, /):
         return clock_gettime_ns(clk_id) / 1e9
 
+    return {
+        "time": time_, "time_ns": time_ns, "monotonic": monotonic, "monotonic_ns": monotonic_ns,
+        "perf_counter": monotonic, "perf_counter_ns": monotonic_ns, "process_time": process_time,
+        "process_time_ns": process_time_ns, "thread_time": process_time,
+        "thread_time_ns": process_time_ns, "clock_gettime": clock_gettime,
+        "clock_gettime_ns": clock_gettime_ns, "sleep": _sleep, **_texts(time_),
+    }  # fmt: skip
+
+
+def _texts(time_) -> dict:
+    """The functions that take the present where they are given no instant."""
+    real = {name: getattr(time, name) for name in _DEFAULTING}
+
     def gmtime(seconds=None, /):
         return real["gmtime"](time_() if seconds is None else seconds)
 
@@ -158,12 +175,8 @@ def _functions(clock: Clock, start: int) -> dict:
         return real["strftime"](format, *(when or (localtime(),)))
 
     return {
-        "time": time_, "time_ns": time_ns, "monotonic": monotonic, "monotonic_ns": monotonic_ns,
-        "perf_counter": monotonic, "perf_counter_ns": monotonic_ns, "process_time": process_time,
-        "process_time_ns": process_time_ns, "thread_time": process_time,
-        "thread_time_ns": process_time_ns, "clock_gettime": clock_gettime,
-        "clock_gettime_ns": clock_gettime_ns, "gmtime": gmtime, "localtime": localtime,
-        "ctime": ctime, "asctime": asctime, "strftime": strftime, "sleep": _sleep,
+        "gmtime": gmtime, "localtime": localtime, "ctime": ctime, "asctime": asctime,
+        "strftime": strftime,
     }  # fmt: skip
 
 
