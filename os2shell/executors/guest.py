@@ -26,7 +26,6 @@ from os2shell.model.effect import Determinism, Stream, Transcript
 from os2shell.model.errors import CannotStart
 from os2shell.model.guest import EntryKind, Limits, Tier
 from os2shell.model.plain import ADDED, to_json
-from os2shell.model.stack import Stack
 
 KEPT_IN_MEMORY_BYTES = 1 << 20
 
@@ -215,8 +214,7 @@ class KeptStreams:
         words, _, stack = request.partition(b"\0")
         match words.split(b" "):
             case [b"stdin.read", size] if size.isdigit():
-                asked = ReadStdin(int(size), Stack.of(stack))
-                answer = self._transcript.perform(asked)
+                answer = self._transcript.perform(ReadStdin(int(size), stack))
             case _:
                 raise UnknownRequest(f"the guest asked {words[:80]!r}")
         assert isinstance(answer, bytes)

@@ -10,7 +10,6 @@ from typing import ClassVar
 from ledger import Json
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
-from os2shell.model.stack import NOWHERE, Stack
 
 STDIN = 0
 READ_LIMIT_BYTES = 32 * 1024
@@ -19,13 +18,16 @@ READ_LIMIT_BYTES = 32 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ReadStdin:
-    """Ask for at most ``size`` bytes; the answer is empty at the end of input."""
+    """Ask for at most ``size`` bytes; the answer is empty at the end of input.
+
+    ``asked_at`` is the guest's stack as it told it (``model.stack``).
+    """
 
     kind: ClassVar[str] = "terminal.read"
     needs: ClassVar[Capability] = Capability.TERMINAL_READ
     determinism: ClassVar[Determinism] = Determinism.RECORDED
     size: int
-    asked_at: Stack = field(default=NOWHERE, compare=False)
+    asked_at: bytes = field(default=b"", compare=False)
 
     def body(self) -> Json:
         """How many bytes at most; where the guest asked is no part of the question."""

@@ -18,7 +18,6 @@ from os2shell.executors.workspace import populate
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
 from os2shell.model.plain import to_json
-from os2shell.model.stack import Stack
 
 EXTENSIONS_MOST = 8
 NAME_CHARACTERS = 80
@@ -99,7 +98,7 @@ class _Listener:
         words, _, stack = request.partition(b"\0")
         match words.split(b" "):
             case [b"stdin.read", size] if size.isdigit():
-                answer = self._transcript.perform(ReadStdin(int(size), Stack.of(stack)))
+                answer = self._transcript.perform(ReadStdin(int(size)))
                 assert isinstance(answer, bytes)
                 return answer
             case [b"watch.path", _, names]:

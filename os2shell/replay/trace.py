@@ -13,11 +13,12 @@ from typing import NoReturn, cast
 
 from ledger import Digest, Json, LedgerError, ObjectStore, encode
 from os2shell.executors.guest import RunGuest
+from os2shell.executors.terminal import ReadStdin
 from os2shell.executors.workspace import list_tree
 from os2shell.executors.workspace import shown as shown_path
 from os2shell.model.effect import Determinism, Effect, Transcript, World
 from os2shell.model.errors import Broken, Unreadable
-from os2shell.model.stack import NOWHERE, Stack
+from os2shell.model.stack import Stack
 from os2shell.replay.causes import OTHERWISE, likely
 from os2shell.replay.compare import END, Difference, compare_results, shown
 from os2shell.replay.engines import Differ, engine_finding
@@ -177,8 +178,9 @@ class TraceWorld:
 
     def _located(self, effect: Effect) -> Located:
         """Where a nested question came from; the command's own have no line of a guest."""
-        stack: Stack = getattr(effect, "asked_at", NOWHERE)
-        return self._locator.asked(self._running, stack) if self._running else Located()
+        if self._running is None:
+            return Located()
+        return self._locator.asked(self._running, _stack_of(effect))
 
     def _performed(self, effect: Effect, transcript: Transcript) -> dict[str, dict[str, Json]]:
         with _machine_failures():
@@ -270,9 +272,12 @@ def _told(kind: str, question: Json) -> str:
     return kind if question is None else f"{kind} {shown(question)}"
 
 
+def _stack_of(effect: Effect) -> Stack:
+    return Stack.of(effect.asked_at if isinstance(effect, ReadStdin) else b"")
+
+
 def _asked_at(effect: Effect) -> str:
-    stack: Stack = getattr(effect, "asked_at", NOWHERE)
-    place = stack.place
+    place = _stack_of(effect).place
     return f" ({shown(place.path or place.file)}, line {place.line})" if place else ""
 
 
