@@ -56,7 +56,6 @@ class Stack:
         return next(own, self.frames[0] if self.frames else None)
 
 
-
 def _frames(words: list[str]) -> Iterator[Frame]:
     for start in range(0, min(len(words), _FIELDS * FRAMES_MOST) - _FIELDS + 1, _FIELDS):
         line, column, end, function, file = words[start : start + _FIELDS]
