@@ -11,7 +11,7 @@ from bench.measure import Row, medians, program, timed
 from bench.rooms import environment, os2, scratch
 
 ONE_SHOT_MS = 200
-INSIDE_MS = 50
+INSIDE_MS = 40
 MORE = 10
 CODE = "print(1)"
 EXAMPLES = Path(__file__).parents[1] / "examples"

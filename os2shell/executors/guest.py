@@ -28,6 +28,8 @@ from os2shell.model.guest import EntryKind, Limits, Tier
 from os2shell.model.plain import ADDED, to_json
 
 KEPT_IN_MEMORY_BYTES = 1 << 20
+AHEAD = 2
+"""Sandboxes that start while one runs, where many runs follow each other: a start takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class ImageSource:
     ) -> None:
         """Start a sandbox for each of ``tiers``; the next run then finds it waiting.
 
-        ``always`` starts one more whenever one is taken: for who has many runs before them.
+        ``always`` starts others whenever one is taken: for who has many runs before them.
         """
         self._keep_ahead = self._keep_ahead or always
         for tier in tiers:
@@ -109,7 +111,7 @@ class ImageSource:
                 remedy=remedy_for(missing),
             )
         if self._keep_ahead:
-            self.start_ahead(limits, tiers=(tier,))
+            self._standby.start(self.image, limits, tier, AHEAD)
         return sandbox
 
     def close(self) -> None:

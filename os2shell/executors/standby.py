@@ -1,4 +1,4 @@
-"""Sandboxes started before they are asked for: at most one for each tier, idle until then.
+"""Sandboxes started before they are asked for, a few for each tier, idle until then.
 
 Rules: a sandbox serves one run and is never used again, so one that waited is as fresh as one just
 started; no guest code runs in it before a command was admitted. One for the restricted tier has
@@ -9,6 +9,7 @@ sandbox achieved is left to who takes it.
 """
 
 import os
+from collections import deque
 
 from os2shell.executors.sandbox import Image, Limits, Sandbox, Starting, Tier
 
@@ -18,15 +19,15 @@ class Standby:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._waiting: dict[Tier, Starting] = {}
+        self._waiting: dict[Tier, deque[Starting]] = {tier: deque() for tier in Tier}
         self._made_for: tuple[Image, Limits] | None = None
         self._owner = os.getpid()
 
-    def start(self, image: Image, limits: Limits, tier: Tier) -> None:
-        """Begin to start one for ``tier`` unless one is there; raises ``SandboxUnavailable``."""
+    def start(self, image: Image, limits: Limits, tier: Tier, count: int = 1) -> None:
+        """Begin to start what ``count`` for ``tier`` lack; raises ``SandboxUnavailable``."""
         self._suit(image, limits)
-        if tier not in self._waiting:
-            self._waiting[tier] = Starting(image, limits, tier)
+        while len(self._waiting[tier]) < count:
+            self._waiting[tier].append(Starting(image, limits, tier))
 
     def take(self, image: Image, limits: Limits, tier: Tier) -> Sandbox:
         """One that is ready to run a job of ``tier``; waits while it starts.
@@ -35,10 +36,11 @@ class Standby:
         what is wrong with a new one is raised.
         """
         self._suit(image, limits)
-        found = self._waiting.pop(tier, None)
-        if found is None and tier is Tier.RESTRICTED:
-            found = self._waiting.pop(Tier.NATIVE, None)
-        if found is not None:
+        waiting = self._waiting[tier]
+        if not waiting and tier is Tier.RESTRICTED:
+            waiting = self._waiting[Tier.NATIVE]
+        while waiting:
+            found = waiting.popleft()
             if found.alive:
                 return found.ready()
             found.close()
@@ -46,10 +48,12 @@ class Standby:
 
     def close(self) -> None:
         """Let all that wait go; a second time does nothing."""
-        waiting, self._waiting = self._waiting, {}
-        if self._owner == os.getpid():
-            for each in waiting.values():
-                each.close()
+        own = self._owner == os.getpid()
+        for waiting in self._waiting.values():
+            while waiting:
+                found = waiting.popleft()
+                if own:
+                    found.close()
 
     def _suit(self, image: Image, limits: Limits) -> None:
         """Let those go that were started for another image, other limits or another process."""
