@@ -47,9 +47,10 @@ ENVIRONMENT: tuple[tuple[str, str], ...] = (
 )
 """All the guest's environment; its size decides addresses, so it never varies.
 
-One heap for all threads: how many there are by default depends on the machine's processors, and each
-reserves 64 MiB. One thread for each numeric library: sums of floats depend on how threads share the work. OpenSSL is
-told that the processor has no time stamp counter, RDRAND and RDSEED: no net would see them.
+One heap for all threads: how many there are by default depends on the machine's processors, and
+each reserves 64 MiB. One thread for each numeric library: sums of floats depend on how threads
+share the work. OpenSSL is told that the processor has no time stamp counter, RDRAND and RDSEED: no
+net would see them.
 """
 PRELOAD = ("LD_PRELOAD", f"/{NET}")
 """One word more in an image that has a net."""

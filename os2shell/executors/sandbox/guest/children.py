@@ -14,6 +14,7 @@ import posix
 from _blake2 import blake2b
 
 from . import clock, entropy
+from .commandline import parsed
 
 FLAGS = ["-u", "-S", "-s", "-P", "-B"]
 BOOT = "import sys; sys.path.insert(0, '/os2'); from os2guest import child; sys.exit(child.main())"
@@ -49,8 +50,6 @@ def world() -> str:
 
 def adopted(arguments) -> list:
     """The command line of a child interpreter: its own, after this runtime's."""
-    from .child import parsed
-
     words = [os.fsdecode(word) for word in arguments]
     flags = parsed(words[1:]).flags
     return [words[0], *FLAGS, *flags, "-c", BOOT, world(), *words[1:]]
