@@ -80,8 +80,9 @@ def written_by(runs: Sequence[RecordedRun], objects: ObjectStore) -> frozenset[b
 def replay_against(run: RecordedRun, present: Present, workshop: Workshop) -> AgainstFinding:
     """Replay ``run`` on the workspace as it is now."""
     found = _run_step(trace_of(run, workshop.objects))
-    if found is None:
-        return AgainstFinding(replay_run(run, workshop), (), same=False)
+    if found is None:  # no program ever ran: there is no result that inputs could change
+        finding = replay_run(run, workshop)
+        return AgainstFinding(finding, (), same=finding.verdict is Verdict.IDENTICAL)
     before, _ = _trees(found)
     tree = _substitute(before, present, workshop.objects)
     inputs = difference(before, tree, workshop.objects)

@@ -64,6 +64,12 @@ def test_against_workspace_names_changed_inputs(recorded: Os2) -> None:
     assert broke["status"] == "diverged"
 
 
+def test_a_run_that_never_began_holds_against_the_workspace(os2: Os2) -> None:
+    os2.run("python", "nowhere.py", code=None)
+    found = os2.json("python-verify", "--json", "--against", "workspace")
+    assert (found["status"], found["counts"]["identical"]) == ("ok", 1)
+
+
 def test_nothing_to_verify_is_5(os2: Os2) -> None:
     os2.run("python-verify", code=5)
     os2.run("ledger", "verify", code=5)
