@@ -171,7 +171,8 @@ def steps():
     try:
         yield 1
     finally:
-        print("closed", end="")
+        global more, most
+        more = most = print("closed", end="")
 left = steps()
 next(left)
 ring = [steps()]

@@ -47,10 +47,13 @@ def forget(worlds) -> None:
     """
     for name in ("last_type", "last_value", "last_traceback", "last_exc"):
         sys.__dict__.pop(name, None)
-    for world in worlds:
-        for name in world:
-            if name != "__builtins__":
-                world[name] = None
-    gc.collect()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+    try:
+        for world in worlds:
+            for name in list(world):  # what runs here may bind more names
+                if name != "__builtins__":
+                    world[name] = None
+        gc.collect()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    except (OSError, KeyboardInterrupt):
+        pass  # nobody reads any more, or the run is being ended
