@@ -3,6 +3,7 @@
 Each runs in the real shell. Afterwards the ledger verifies, and the next run works.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -228,14 +229,10 @@ def test_path_deeper_than_any_workspace_has(bad: Bad) -> None:
 
 
 def test_workspace_that_is_too_deep_is_refused_with_a_remedy(os2: Os2) -> None:
-    before = os.getcwd()
-    try:
-        os.chdir(os2.workspace)
+    with contextlib.chdir(os2.workspace):  # no path is long enough to name the deepest
         for _ in range(4000):
-            os.mkdir("d")
+            Path("d").mkdir()
             os.chdir("d")
-    finally:
-        os.chdir(before)
     ran = os2.run("python", "-c", "print(1)", code=None)
     assert (ran.code, ran.out) == (125, b"")
     assert ".os2ignore" in ran.errors
