@@ -345,7 +345,7 @@ class TokenSignatureLedger:
 
     def leaves(self, start: int, stop: int) -> Iterator[bytes]:
         """The leaf hashes of these records as they lie there; for whoever checks the root."""
-        return self._proving().leaves(start, stop)
+        return self._proving().leaves(start, stop, self.head)
 
     def facts(self) -> "LogFacts":
         """What this log says about its past, for a kept head to be held against it."""

@@ -71,13 +71,15 @@ class Proving:
         """The leaf hash of record ``seq``, proven; also where its body was pruned."""
         return self._tree.leaf(seq, head.size, head.root)
 
-    def leaves(self, first: int, last: int) -> Iterator[bytes]:
+    def leaves(self, first: int, last: int, head: Head) -> Iterator[bytes]:
         """The leaf hashes of a range, not verified: fewer where the log ends.
 
-        Those of pruned records come from the tiles.
+        Those of pruned records come from the tiles, as far as ``head``.
         """
-        least = self._places.least
-        between = min(max(first, -(-least // WIDTH) * WIDTH), last) if first < least else first
+        between, least = first, self._places.least
+        if first < least:
+            between = min(-(-least // WIDTH) * WIDTH, last, head.size)
+            self._tree.catch_up(head.size, head.root)
         yield from self._tree.kept_leaves(first, between)
         yield from self._stored_leaves(between, last)
 

@@ -38,7 +38,8 @@ except ImportError as problem:
 
 MAX_BODY, MAX_NOTE = 64 * 1024, 64 * 1024  # a record's body is shorter than that
 MAX_DEPTH = 33  # the record's array, and 32 containers within its attributes
-CHUNK = 1024 * 1024
+MAX_ENTRIES, CHUNK = 200_000, 1024 * 1024
+MOST = {b"manifest": 256 * CHUNK, b"objects/": 2**32 - 1}  # bytes of an entry; others: a note's
 CHAIN = "os2shell ledger v1 2026 chain of origin"
 
 
@@ -78,7 +79,6 @@ def require_inclusion(index: int, size: int, body: bytes, proof: Any, root: byte
 
 
 # --- records (canonical msgpack) --------------------------------------------------------------
-
 # type byte: (width of what follows, the least or greatest number that needs this width)
 POSITIVE = {0xCC: (1, 0x80), 0xCD: (2, 1 << 8), 0xCE: (4, 1 << 16), 0xCF: (8, 1 << 32)}
 NEGATIVE = {0xD0: (1, -33), 0xD1: (2, -129), 0xD2: (4, -32769), 0xD3: (8, -(1 << 31) - 1)}
@@ -129,10 +129,8 @@ class Values:
 
     def content(self, kind: type, length: int, depth: int) -> Any:
         """What stands behind a length."""
-        if kind is bytes:
-            return self.take(length)
-        if kind is str:
-            return self.take(length).decode("utf-8")
+        if kind in (bytes, str):
+            return self.take(length) if kind is bytes else self.take(length).decode("utf-8")
         need(depth < MAX_DEPTH, "too many nested containers")
         if kind is list:
             return [self.value(depth + 1) for _ in range(length)]
@@ -140,7 +138,7 @@ class Values:
         for _ in range(length):
             key = self.value(depth + 1)
             need(type(key) is str, "the key of a map is no text")
-            need(all(key > last for last in [*found][-1:]), "keys are repeated or not sorted")
+            need(not found or key > next(reversed(found)), "keys are repeated or not sorted")
             found[key] = self.value(depth + 1)
         return found
 
@@ -281,6 +279,7 @@ class Zip:
         while self.bytes_at(at, 4) == b"PK\x03\x04":
             name, entry = self.entry_at(at)
             need(name not in self.entries, f"entry {name} is there twice")
+            need(len(self.entries) < MAX_ENTRIES, f"more than {MAX_ENTRIES} entries")
             self.entries[name] = entry
             at = entry[1] + entry[2]
             need(at <= end, f"entry {name} is cut off")
@@ -300,6 +299,7 @@ class Zip:
         crc, size, length = fields[6], fields[8], fields[9]
         raw = self.bytes_at(at + 30, length)
         need(re.fullmatch(rb"[!-~]{1,255}", raw), "the name of an entry is not plain")
+        need(size <= MOST.get(raw[:8], MAX_NOTE), f"entry {raw!r} is too long")
         version, stated, extra = 20, size, b""
         if raw.startswith(b"objects/"):
             size = int.from_bytes(self.bytes_at(at + 34 + length, 8), "little")

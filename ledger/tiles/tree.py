@@ -173,11 +173,15 @@ class TiledTree:
             self._write_partials()
 
     def kept_leaves(self, start: int, stop: int) -> Iterator[bytes]:
-        """The leaves of a range as full tiles of the lowest level hold them; not verified."""
+        """The leaves of a range as the tiles of the lowest level hold them; not verified.
+
+        The last tile, while it grows, counts as far as the tree was caught up.
+        """
         for number in range(start // WIDTH, -(-stop // WIDTH) if start < stop else 0):
             base = number * WIDTH
             with self._lock:
-                data = self._full(TileAt(0, number))
+                grows = 0 < width_of(self.size, 0, number) < WIDTH
+                data = self._growth.partial(0) if grows else self._full(TileAt(0, number))
             yield from _hashes(data[max(start - base, 0) * HASH_BYTES : (stop - base) * HASH_BYTES])
 
     def node(self, level: int, index: int) -> bytes:

@@ -24,11 +24,13 @@ from ledger import (
     ReadOnlyError,
     Signer,
     TokenSignatureLedger,
+    publish,
     verify,
 )
 from ledger.chain import remains
 from ledger.errors import DamagedError, LedgerError
-from ledger.trust.merkle import leaf_hash, verify_inclusion
+from ledger.tiles.form import WIDTH
+from ledger.trust.merkle import Frontier, leaf_hash, verify_inclusion
 
 ROOT = Path(__file__).parents[2]
 SEGMENT_BYTES = 4096
@@ -453,3 +455,20 @@ def test_no_words_of_pruned_records_stay_in_an_index(tmp_path: Path, reopen: Ope
         assert b"unmistakable" not in path.read_bytes()
     with reopen() as ledger, Index(ledger) as index:
         assert list(index.search(Query(text="unmistakable"))) == []
+
+
+def test_a_pruned_log_is_published_into_a_new_folder(
+    log: Path, reopen: Opened, signer: Signer, tmp_path: Path
+) -> None:
+    """The prefix ends within the last tile, which is not full: only the tiles know its leaves."""
+    with reopen() as ledger:
+        ledger.prune(100)
+        assert 0 < ledger.first < ledger.head.size < WIDTH
+        fill(ledger, 2)
+    with TokenSignatureLedger.read_only(log, signer.public) as ledger:
+        publish(ledger, tmp_path / "www")
+        size, root = ledger.head.size, ledger.head.root
+    (tile,) = (tmp_path / "www" / "tile" / "0").rglob(str(size))
+    edge = Frontier()
+    edge.extend([tile.read_bytes()[at : at + 32] for at in range(0, 32 * size, 32)])
+    assert edge.root() == root

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from struct import pack
 from typing import Any
 
 import blake3 as blake3_package
@@ -19,6 +20,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ledger import (
+    BundleError,
     LedgerError,
     Signer,
     TokenSignatureLedger,
@@ -26,8 +28,9 @@ from ledger import (
     read_bundle,
     write_bundle,
 )
-from ledger.evidence import verify_os2
+from ledger.evidence import archive, verify_os2
 from ledger.evidence.archive import ArchiveWriter
+from ledger.evidence.bundle import MAX_MANIFEST_BYTES
 from ledger.form import canonical
 from ledger.form.record import Head, genesis, link
 from ledger.trust import checkpoint, merkle
@@ -393,6 +396,7 @@ BROKEN: dict[str, Forgery] = {
         entries=lambda e: [(e[0][0], json.dumps(json.loads(e[0][1])).encode()), *e[1:]]
     ),
     "a manifest of brackets": Forgery(entries=lambda e: [(e[0][0], b"[" * 100_000), *e[1:]]),
+    "a note of zeros without end": Forgery(entries=lambda e: [e[0], (e[1][0], bytes(65_537)), *e[2:]]),
     "a manifest of no text": Forgery(entries=lambda e: [(e[0][0], b"\xff"), *e[1:]]),
     "a manifest of infinity": Forgery(
         entries=lambda e: [(e[0][0], e[0][1].replace(b"{}", b"{\n  \"x\": NaN\n }")), *e[1:]]
@@ -408,6 +412,35 @@ def test_both_accept(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", BROKEN)
 def test_both_refuse(name: str, tmp_path: Path) -> None:
     assert not agreed(BROKEN[name].write(tmp_path / "x.os2z"))
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "checkpoint", "records/0.body"])
+def test_an_entry_is_not_taken_into_memory_before_its_size_is_judged(
+    name: str, tmp_path: Path
+) -> None:
+    """A sparse file of 3 GB is small when it is sent, and would take the reader's memory."""
+    size, path = 3_000_000_000, tmp_path / "x.os2z"
+    header = pack("<4s5H3I2H", b"PK\x03\x04", 20, 0, 0, 0, 33, 0, size, size, len(name), 0)
+    with path.open("wb") as file:
+        file.write(header + name.encode())
+        file.truncate(len(header) + len(name) + size)
+    assert (
+        verify_os2.verdict(str(path), None)[1]["reason"] == f"entry {name.encode()!r} is too long"
+    )
+    with pytest.raises(BundleError):
+        read_bundle(path)
+
+
+def test_entries_are_counted_while_they_are_read(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify_os2, "MAX_ENTRIES", 5)
+    assert verify_os2.verdict(str(bundle), None)[1]["reason"] == "more than 5 entries"
+    monkeypatch.setattr(verify_os2, "MAX_ENTRIES", 6)
+    assert verify_os2.verdict(str(bundle), None)[0] == 0
+    monkeypatch.undo()
+    assert verify_os2.MAX_ENTRIES == archive.MAX_ENTRIES
+    assert verify_os2.MOST[b"manifest"] == MAX_MANIFEST_BYTES
 
 
 @pytest.mark.parametrize(
