@@ -34,6 +34,7 @@ NOTHING = "pass"
 
 
 def rows(*, quick: bool) -> list[Row]:
+    """The goals of the sandbox, each beside bare Python in the same run."""
     rounds = 5 if quick else 15
     few = 3 if quick else 7
     subject = image, bare = _image(), _bare_words()
