@@ -6,7 +6,9 @@ orders = [
     {
         "number": number,
         "customer": "Zoë \u2603" if number % 7 == 0 else "customer " + str(number % 13),
-        "lines": [{"item": "part-" + str(part), "price": part * 1.15} for part in range(number % 5)],
+        "lines": [
+            {"item": "part-" + str(part), "price": part * 1.15} for part in range(number % 5)
+        ],
         "paid": number % 2 == 0,
         "note": None,
     }

@@ -43,6 +43,10 @@ class Imports:
     pinned: Names = Names()
 
 
+NO_IMPORTS = Imports()
+"""Of a run that sent no report, as one that was killed."""
+
+
 def decoded(fields: tuple[bytes, ...]) -> Imports:
     """The guest's report; raises ``ProtocolBroken`` for one of another form."""
     if len(fields) != _FIELDS:

@@ -7,7 +7,7 @@ the guest's requests. Recording both is left to the caller.
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from os2shell.executors.sandbox.imports import Imports
+from os2shell.executors.sandbox.imports import NO_IMPORTS, Imports
 from os2shell.model.guest import EntryKind, Limits, Tier
 
 Stream = Literal["stdout", "stderr"]
@@ -23,8 +23,8 @@ class Job:
 
     ``seed`` has 32 bytes and feeds all entropy; ``clock_start_ns`` is the first instant (Unix).
     ``imports`` are the words of ``imports.py``. ``token_budget`` is what requests and
-    output may cost; None: anything. ``watch`` names a place that the guest's runtime shall tell (see
-    ``guest/watch.py``); empty: none. ``target`` is a path below ``/w`` for a script, otherwise
+    output may cost; None: anything. ``watch`` names a place that the guest's runtime shall tell
+    (see ``guest/watch.py``); empty: none. ``target`` is a path below ``/w`` for a script, otherwise
     source text or a module's name.
     """
 
@@ -91,4 +91,4 @@ class GuestExit:
     cause: str
     usage: Usage
     layers: tuple[str, ...]
-    imports: Imports = Imports()
+    imports: Imports = NO_IMPORTS

@@ -8,7 +8,9 @@ import zoneinfo
 
 print(locale.getlocale(), locale.getpreferredencoding(), locale.localeconv())
 print(shutil.get_terminal_size(), sys.stdout.isatty(), sys.stdin.isatty(), os.isatty(0))
-print(sys.getfilesystemencoding(), sys.stdout.encoding, sys.stdout.line_buffering, sys.stderr.errors)
+print(
+    sys.getfilesystemencoding(), sys.stdout.encoding, sys.stdout.line_buffering, sys.stderr.errors
+)
 print(len(zoneinfo.available_timezones()) > 0, zoneinfo.ZoneInfo("UTC"))
 try:
     print(os.get_terminal_size())

@@ -4,7 +4,9 @@ import subprocess
 import sys
 import time
 
-child = subprocess.Popen([sys.executable, "-c", "print(input()[::-1])"], stdin=-1, stdout=-1, text=True)
+child = subprocess.Popen(
+    [sys.executable, "-c", "print(input()[::-1])"], stdin=-1, stdout=-1, text=True
+)
 print(child.communicate("abc", timeout=60), child.returncode, child.pid)
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.1)"])
 print(child.wait(timeout=60), time.time())

@@ -43,7 +43,9 @@ def dataclass(cls=None, /, **options):
 
     def decorate(cls):
         if issubclass(type(cls), type) and issubclass(cls, str):
-            raise TypeError("a text cannot be a dataclass in restricted programs: its fields hide methods")
+            raise TypeError(
+                "a text cannot be a dataclass in restricted programs: its fields hide methods"
+            )
         return own(dataclasses.dataclass(**options), cls)
 
     return decorate if cls is None else decorate(cls)
@@ -138,7 +140,9 @@ def _prepare_enum(module) -> None:
             names = str(names).replace(",", " ").split()
         pairs = list(names.items() if isinstance(names, dict) else names)
         if pairs and not isinstance(pairs[0], str):
-            pairs = [tuple(pair) for pair in pairs]  # fixed: nobody answers otherwise the second time
+            pairs = [
+                tuple(pair) for pair in pairs
+            ]  # fixed: nobody answers otherwise the second time
         for pair in pairs:
             guards.allowed_name(pair[0] if type(pair) is tuple else pair)
         names = pairs

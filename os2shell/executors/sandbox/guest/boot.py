@@ -18,9 +18,9 @@ from . import (
     host,
     imports,
     landlock,
-    locks,
     net,
     stdin,
+    threads,
     zygote,
 )
 from .channel import Channel
@@ -46,7 +46,7 @@ def main() -> int:
     words = arguments.split(b"\0") if int(count) else []
     record = imports.Record()
     channel_exit = _exit_through(channel, record)
-    locks.install(seed, channel_exit, _leave)
+    threads.install(seed, channel_exit, _leave)
     clock.install(int(start))
     entropy.install(seed, devices)
     host.install(int(start))

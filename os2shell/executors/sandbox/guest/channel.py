@@ -109,5 +109,9 @@ def _place(code, instruction: int, exactly: bool):
             first, last, start, end = position
             if first is None:
                 break
-            return first, -1 if start is None else start, -1 if end is None or last != first else end
+            return (
+                first,
+                -1 if start is None else start,
+                -1 if end is None or last != first else end,
+            )
     return line, -1, -1

@@ -19,9 +19,10 @@ from . import (
     hooks,
     host,
     imports,
-    locks,
     net,
+    threads,
 )
+
 
 def main() -> int:
     """Run what the command line says; the value is the program's exit code."""
@@ -29,7 +30,7 @@ def main() -> int:
     seed, start = bytes.fromhex(seed_text), int(start_text)
     words = [word for word in bytes.fromhex(rules_text).decode().split("\0") if word]
     line = commandline.parsed(sys.argv[2:])
-    locks.install(seed, _tell, os._exit)
+    threads.install(seed, _tell, os._exit)
     clock.install(start)
     entropy.install(seed)
     host.install(start)

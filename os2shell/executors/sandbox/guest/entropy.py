@@ -140,7 +140,9 @@ def _install_devices() -> None:
         if not isinstance(file, int):
             stand_in = procfiles.shown(file, real_os_open)
             if stand_in is not None:
-                return real_open(_unnamed(real_os_open, stand_in), mode, buffering, *rest, **named_rest)
+                return real_open(
+                    _unnamed(real_os_open, stand_in), mode, buffering, *rest, **named_rest
+                )
         return real_open(file, mode, buffering, *rest, **named_rest)
 
     def os_open(path, flags, mode=0o777, *, dir_fd=None):

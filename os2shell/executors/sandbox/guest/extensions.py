@@ -49,7 +49,10 @@ def install() -> None:
         return real(spec, file)
 
     _imp.create_dynamic = create_dynamic
-    for name, reason in STANDARD.items():  # one may be loaded already, and must be as if it were not
+    for (
+        name,
+        reason,
+    ) in STANDARD.items():  # one may be loaded already, and must be as if it were not
         if name in sys.modules:
             sys.modules[name] = _Refusing(name, reason)
 

@@ -106,7 +106,9 @@ class Facade:
         self.__dict__["_name"] = name
 
     def __getattr__(self, name):
-        raise AttributeError(f"{self.__dict__.get('_name')!r} offers no {name!r} to restricted programs")
+        raise AttributeError(
+            f"{self.__dict__.get('_name')!r} offers no {name!r} to restricted programs"
+        )
 
     def __repr__(self):
         return f"<module {self._name!r}, restricted>"
@@ -140,8 +142,14 @@ class Importer:
         if name in self._rules.allowed and name in PUBLIC:
             return
         self._record.note("denied", name)
-        listed = ", ".join(sorted((self._rules.allowed & PUBLIC.keys()) | self._rules.pinned.keys()))
-        why = "has no facade for restricted programs" if name in self._rules.allowed else "is not allowed here"
+        listed = ", ".join(
+            sorted((self._rules.allowed & PUBLIC.keys()) | self._rules.pinned.keys())
+        )
+        why = (
+            "has no facade for restricted programs"
+            if name in self._rules.allowed
+            else "is not allowed here"
+        )
         raise ImportError(f"import of {name!r} {why}; allowed: {listed or 'nothing'}", name=name)
 
     def _facade(self, name):

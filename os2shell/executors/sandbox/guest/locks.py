@@ -32,10 +32,11 @@ _MAX_TIMEOUT = _thread.TIMEOUT_MAX
 class World:
     """Whether more than one thread was ever started, and what the baton needs to begin."""
 
-    __slots__ = ("baton", "leave", "points", "seed", "several", "tell")
+    __slots__ = ("baton", "leave", "make", "points", "seed", "several", "tell")
 
     def __init__(self) -> None:
         self.baton: "Any" = None
+        self.make: "Any" = None
         self.several = False
         self.points = 1 << 60
         self.seed = b""
@@ -49,9 +50,7 @@ WORLD = World()
 def scheduler():
     """The baton, made when first needed."""
     if WORLD.baton is None:
-        from . import baton
-
-        WORLD.baton = baton.Baton(WORLD)
+        WORLD.baton = WORLD.make(WORLD)
     return WORLD.baton
 
 
@@ -224,11 +223,14 @@ def _set_sentinel():
     return scheduler().sentinel()
 
 
-def install(seed: bytes, tell, leave) -> None:
-    """Put our locks and threads behind ``_thread``, before anything of the guest's looks there."""
+def install(seed: bytes, tell, leave, make) -> None:
+    """Put our locks and threads behind ``_thread``, before anything of the guest's looks there.
+
+    ``make`` gives the baton of a world; it is asked at the first wait or the first thread.
+    """
     from .clock import named
 
-    WORLD.seed, WORLD.tell, WORLD.leave = seed, tell, leave
+    WORLD.seed, WORLD.tell, WORLD.leave, WORLD.make = seed, tell, leave, make
     lock.__module__ = RLock.__module__ = "_thread"
     lock.acquire.__qualname__ = "lock.acquire"
     allocate = (
@@ -251,10 +253,6 @@ def install(seed: bytes, tell, leave) -> None:
     sys._current_exceptions = named(_current_exceptions, "sys", "_current_exceptions")
     if hasattr(_thread, "_set_sentinel"):
         _thread._set_sentinel = named(_set_sentinel, "_thread", "_set_sentinel")
-    else:
-        from . import handles
-
-        handles.install()
 
 
 def _by_ident(found: dict) -> dict:

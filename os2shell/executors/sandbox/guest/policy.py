@@ -140,7 +140,9 @@ class Policy(RestrictingNodeTransformer):
     def visit_AugAssign(self, node):
         """As the assignment it is: the target's object is guarded once."""
         if isinstance(node.target, ast.Attribute) and node.target.attr in FORMATS:
-            self.error(node, f'"{node.target.attr}" cannot be the target of an augmented assignment')
+            self.error(
+                node, f'"{node.target.attr}" cannot be the target of an augmented assignment'
+            )
         return self.node_contents_visit(node)
 
     def visit_With(self, node):

@@ -14,7 +14,9 @@ _VARIABLE = frozenset(
     "cgroup io latency mountinfo mounts mountstats numa_maps pagemap personality sched schedstat smaps "
     "smaps_rollup stack statm syscall timers wchan oom_score ksm_stat".split()
 )
-_ALSO_PROC = frozenset({"/proc/locks", "/proc/mounts", "/proc/timer_list", "/proc/key-users", "/proc/keys"})
+_ALSO_PROC = frozenset(
+    {"/proc/locks", "/proc/mounts", "/proc/timer_list", "/proc/key-users", "/proc/keys"}
+)
 _COUNTED = (7, 8, 9, 10, 11, 12, 13, 14, 19, 21, 36, 39, 40, 41)
 """Fields of ``stat`` after the name, 0 being the state (proc(5)): faults, times, memory, processor."""
 _KEPT_STATUS = (
@@ -70,9 +72,7 @@ def _stat(text: str) -> str:
 
 def _status(text: str) -> str:
     kept = frozenset(_KEPT_STATUS.split())
-    return "".join(
-        line + "\n" for line in text.splitlines() if line.partition(":")[0] in kept
-    )
+    return "".join(line + "\n" for line in text.splitlines() if line.partition(":")[0] in kept)
 
 
 def _maps(text: str) -> str:

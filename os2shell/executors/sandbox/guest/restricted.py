@@ -37,7 +37,9 @@ def run(plan, record) -> None:
         plan.worlds.append(inner)
         closed = frozenset(inner)
         if name.partition(".")[0] not in sys.stdlib_module_names:
-            sys.modules.setdefault(name, ModuleType(name))  # where dataclasses look for a class's home
+            sys.modules.setdefault(
+                name, ModuleType(name)
+            )  # where dataclasses look for a class's home
         exec(code, inner)
         values.update((key, inner[key]) for key in inner if key not in closed and key[:1] != "_")
 
