@@ -37,7 +37,7 @@ WITHOUT_SANDBOX = {
     AttackClass.LEDGER: "ledger_files",
     AttackClass.NETWORK: "network_tcp",
     AttackClass.PROCESSES: "processes_signals",
-    AttackClass.NAMESPACES: "namespaces_join",
+    AttackClass.NAMESPACES: "namespaces_unshare",
     AttackClass.KERNEL: "kernel_memfd",
     AttackClass.EXHAUSTION: "exhaustion_threads",
     AttackClass.TERMINAL: "terminal_find",
@@ -97,16 +97,20 @@ def test_attack_escapes_without_a_sandbox(
     path = tmp_path / "attack.py"
     path.write_text(program.source.replace("/w", str(tmp_path)))
     out = ""
+    ours, theirs = pty.openpty()
     for _ in range(program.runs):
         ran = subprocess.run(
             [sys.executable, "-P", str(path), *around.words()],
             cwd=tmp_path,
+            stdin=theirs,
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
         out = ran.stdout
+    os.close(ours)
+    os.close(theirs)
     said = any(line.startswith("escaped") for line in out.splitlines())
     assert said or around.secret in out, ran
     around.touched()

@@ -5,6 +5,7 @@ Each runs in the real shell. Afterwards the ledger verifies, and the next run wo
 
 import contextlib
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -233,11 +234,14 @@ def test_workspace_that_is_too_deep_is_refused_with_a_remedy(os2: Os2) -> None:
         for _ in range(4000):
             Path("d").mkdir()
             os.chdir("d")
-    ran = os2.run("python", "-c", "print(1)", code=None)
-    assert (ran.code, ran.out) == (125, b"")
-    assert ".os2ignore" in ran.errors
-    os2.write(".os2ignore", "/d/\n")
-    assert os2.run("python", "-c", "print(1)").out == b"1\n"
+    try:
+        ran = os2.run("python", "-c", "print(1)", code=None)
+        assert (ran.code, ran.out) == (125, b"")
+        assert ".os2ignore" in ran.errors
+        os2.write(".os2ignore", "/d/\n")
+        assert os2.run("python", "-c", "print(1)").out == b"1\n"
+    finally:
+        subprocess.run(["rm", "-rf", str(os2.workspace / "d")], check=True)  # too deep for shutil
     assert os2.json("ledger", "verify", "--json")["status"] == "ok"
 
 
