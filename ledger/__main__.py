@@ -5,10 +5,29 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from keyword import iskeyword
+from typing import Final
 
-from ledger.commands import BROKEN, EXITS, INTERNAL, INTERRUPTED, NAMES, UNREADABLE, USAGE
+from ledger.commands import BROKEN, EMPTY, EXITS, INTERNAL, INTERRUPTED, NAMES, UNREADABLE, USAGE
 from ledger.commands.shown import printable
-from ledger.errors import KeyProblem, LedgerError, QueryError, UnreadableError
+from ledger.errors import (
+    DurabilityError,
+    EntryError,
+    KeyProblem,
+    LedgerError,
+    NotSealed,
+    PrunedError,
+    QueryError,
+    ShreddedError,
+    SubjectRefused,
+    UnreadableError,
+)
+
+# What a LedgerError of each class means to a script; any other says that something does not hold.
+_CODES: Final = {
+    USAGE: (KeyProblem, QueryError, EntryError, NotSealed, SubjectRefused),
+    UNREADABLE: (UnreadableError, DurabilityError),
+    EMPTY: (PrunedError, ShreddedError),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _told("interrupted", INTERRUPTED)
     except LedgerError as problem:
         return _told(str(problem), _code(problem))
+    except OSError as problem:
+        return _told(
+            f"expected to read and write as the command needs, found: {problem}; make room, or "
+            "check the path and who may use it, then run it again",
+            UNREADABLE,
+        )
     except Exception as problem:  # noqa: BLE001 - the last line before the user
         kind = type(problem).__name__
         return _told(f"internal error: {kind}: {problem}; please report it", INTERNAL)
@@ -31,9 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _code(problem: LedgerError) -> int:
-    if isinstance(problem, KeyProblem | QueryError):
-        return USAGE
-    return UNREADABLE if isinstance(problem, UnreadableError) else BROKEN
+    return next((code for code, kinds in _CODES.items() if isinstance(problem, kinds)), BROKEN)
 
 
 def _told(text: str, code: int) -> int:

@@ -4,8 +4,8 @@ A module here named after its command (``-`` as ``_``, ``import`` as ``import_``
 ``configure(parser)``, which declares arguments, and ``run(options) -> int``, which returns the
 exit code. Errors of the ledger are raised; the caller turns them into one line.
 
-Exit codes: 0 holds or done, 1 broken, 2 usage, 3 internal error, 4 unreadable, 5 nothing, 130
-interrupted.
+Exit codes: 0 holds or done, 1 broken, 2 usage, 3 internal error, 4 unreadable or unwritable,
+5 nothing (also: pruned, shredded), 130 interrupted.
 """
 
 from typing import Final
@@ -30,8 +30,8 @@ NAMES: Final = (
 )
 """All commands, in the order in which help lists them."""
 EXITS: Final = (
-    "exit codes: 0 holds or done, 1 broken, 2 usage, 3 internal error, 4 unreadable, 5 nothing, "
-    "130 interrupted"
+    "exit codes: 0 holds or done, 1 broken, 2 usage, 3 internal error, 4 unreadable or "
+    "unwritable, 5 nothing, 130 interrupted"
 )
 OK: Final = 0
 BROKEN: Final = 1

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from ledger.errors import DurabilityError, UnreadableError
+from ledger.errors import DurabilityError, EntryError, UnreadableError
 
 
 def place(data: bytes, out: Path | None) -> None:
@@ -17,7 +17,7 @@ def place(data: bytes, out: Path | None) -> None:
         with out.open("xb") as file:
             file.write(data)
     except FileExistsError as problem:
-        raise DurabilityError(
+        raise EntryError(
             f"expected no file {out} yet, found one; choose another name or move it away"
         ) from problem
     except OSError as problem:

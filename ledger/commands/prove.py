@@ -11,7 +11,7 @@ from ledger.commands import OK
 from ledger.commands.placed import content, place
 from ledger.commands.shown import document, printable
 from ledger.commands.trusted import keys_of, opened, pins
-from ledger.errors import CanonicalError, ProofError, PrunedError
+from ledger.errors import CanonicalError, ProofError, PrunedError, QueryError
 from ledger.form import canonical
 from ledger.form.record import MAX_BODY_BYTES
 from ledger.trust.equivocation import signed
@@ -62,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
         options.refuse("give DIR and SEQ, DIR and --since SIZE, or --check FILE")
     with opened(options.directory, pins(options.pubkey)) as log:
         head = signed_head(log)
+        _require_asked(options.seq, options.since, head.size)
         if options.since is not None:
             hashes = log.prove_consistency(options.since, head.size)
             place(ConsistencyProof(options.since, hashes, head.note).encode(), options.out)
@@ -70,6 +71,14 @@ def run(options: argparse.Namespace) -> int:
             body = _body(log, options.seq)
             place(RecordProof(body, proof.index, proof.hashes, head.note).encode(), options.out)
     return OK
+
+
+def _require_asked(seq: int | None, since: int | None, size: int) -> None:
+    """A number beyond the log is the asker's mistake, and no proof that failed."""
+    if seq is not None and not 0 <= seq < size:
+        raise QueryError(f"expected a record below {size}, found {seq}; `log DIR` lists the newest")
+    if since is not None and not 0 < since <= size:
+        raise QueryError(f"expected a size of 1 to {size} after --since, found {since}")
 
 
 def _body(log: TokenSignatureLedger, seq: int) -> bytes | None:
@@ -86,7 +95,7 @@ def _check(options: argparse.Namespace) -> int:
     data = content(options.check, MAX_PROOF_BYTES)
     if data.startswith(b"old "):
         if options.older is None:
-            raise ProofError("expected --older FILE, the checkpoint this proof starts from")
+            raise QueryError("expected --older FILE, the checkpoint this proof starts from")
         proof = read_consistency_proof(data)
         older = signed(content(options.older, MAX_NOTE_BYTES), keys)
         head = proof.verify(keys, older)

@@ -501,13 +501,13 @@ def test_a_car(rich: Path, tmp_path: Path) -> None:
         (["LOG", "--format", "bundle"], 2),
         (["LOG", "--format", "in-toto"], 2),
         (["LOG", "--format", "ocsf", "--objects"], 2),
-        (["LOG", "--format", "ocsf", "--from", "9"], 1),
-        (["LOG", "--format", "ocsf", "--from", "2", "--to", "2"], 1),
-        (["LOG", "--format", "ocsf", "--from", "-1"], 1),
-        (["LOG", "--format", "ocsf", "--out", "LOG"], 1),
+        (["LOG", "--format", "ocsf", "--from", "9"], 2),
+        (["LOG", "--format", "ocsf", "--from", "2", "--to", "2"], 2),
+        (["LOG", "--format", "ocsf", "--from", "-1"], 2),
+        (["LOG", "--format", "ocsf", "--out", "LOG"], 2),
         (["NONE", "--format", "ocsf"], 4),
         (["NONE", "--format", "jsonl"], 4),
-        (["LOG", "--format", "ocsf", "--out", "NONE/x"], 1),
+        (["LOG", "--format", "ocsf", "--out", "NONE/x"], 4),
     ],
 )
 def test_misuse(options: list[str], code: int, small: Path, tmp_path: Path) -> None:
@@ -520,8 +520,8 @@ def test_nothing_is_written_over(small: Path, tmp_path: Path) -> None:
     out = tmp_path / "x"
     out.write_text("mine")
     for form in ("jsonl", "bundle"):
-        assert main(["export", str(small), "--format", form, "--out", str(out)]) == 1
-    assert main(["export", "--verifier", str(out)]) == 1
+        assert main(["export", str(small), "--format", form, "--out", str(out)]) == 2
+    assert main(["export", "--verifier", str(out)]) == 2
     assert out.read_text() == "mine"
 
 

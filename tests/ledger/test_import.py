@@ -346,7 +346,7 @@ def test_the_command(
     body = json.loads(capsys.readouterr().out)
     assert (body["size"], body["trusted"]) == (211, False)
     assert files_of(made) == files_of(long)
-    assert main(["import", str(source), "--into", str(made)]) == 1
+    assert main(["import", str(source), "--into", str(made)]) == 2
     into = ["--ledger", str(small), "--key", str(key_file), "--actor", "me"]
     assert main(["import", str(foreign), *into]) == 0
     assert "other.example/log" in capsys.readouterr().out

@@ -62,3 +62,19 @@ def test_as_a_process(small: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "test.example/log" in done.stdout
+
+
+def test_a_full_disk_at_the_other_end_is_no_defect(small: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ledger", "checkpoint", str(small)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+    assert done.returncode == 4
+    assert "No space left on device; make room" in done.stderr
+    assert "internal error" not in done.stderr
+    assert "Traceback" not in done.stderr

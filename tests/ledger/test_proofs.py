@@ -267,10 +267,13 @@ def test_the_command(
     assert main(["prove", "--check", str(file), *key, "--body", str(body)]) == 0
     body.write_bytes(b"another")
     assert main(["prove", "--check", str(file), *key, "--body", str(body)]) == 1
-    assert main(["prove", str(small), "2", "--out", str(file)]) == 1
+    assert main(["prove", str(small), "2", "--out", str(file)]) == 2
     assert b"expected no file" in capfdbinary.readouterr().err
-    assert main(["prove", str(small), "6"]) == 1
-    assert b"expected a leaf below 6" in capfdbinary.readouterr().err
+    assert main(["prove", str(small), "6"]) == 2
+    assert b"expected a record below 6, found 6" in capfdbinary.readouterr().err
+    for size in ("0", "7"):
+        assert main(["prove", str(small), "--since", size]) == 2
+        assert b"expected a size of 1 to 6" in capfdbinary.readouterr().err
     other = Signer(SIGNER.name, bytes(32)).public
     assert main(["prove", "--check", str(file), "--pubkey", str(other)]) == 1
     assert main(["prove", "--check", str(small / "checkpoint"), *key]) == 1
@@ -298,10 +301,10 @@ def test_the_past_by_command(open_ledger: Opened, tmp_path: Path, capsys: Out) -
     assert main(["prove", there, "--since", "2", "--out", str(proof)]) == 0
     assert main(["prove", "--check", str(proof), "--older", str(old), *key]) == 0
     assert "the first 2 records are unchanged in the 4" in capsys.readouterr().out
-    assert main(["prove", "--check", str(proof), *key]) == 1
+    assert main(["prove", "--check", str(proof), *key]) == 2
     assert "--older FILE" in capsys.readouterr().err
-    assert main(["prove", there, "--since", "0"]) == 1
-    assert main(["prove", there, "--since", "9"]) == 1
+    assert main(["prove", there, "--since", "0"]) == 2
+    assert main(["prove", there, "--since", "9"]) == 2
 
 
 def test_the_example_in_the_format(small: Path) -> None:

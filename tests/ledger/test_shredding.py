@@ -442,7 +442,7 @@ def test_the_command(
     assert main(["subjects", "list", *keys, "--json"]) == 5
     assert json.loads(capsys.readouterr().out)["subjects"] == []
     assert verify(tmp_path / "log", signer.public, objects=True).status == "ok"
-    assert main(["shred", *at, "Ada", "--yes", "--reason", "Ada asked"]) == 1
+    assert main(["shred", *at, "Ada", "--yes", "--reason", "Ada asked"]) == 2
     assert "does not name the subject" in capsys.readouterr().err
 
 
@@ -452,12 +452,12 @@ def test_reading_by_command(
     log, keys = str(tmp_path / "log"), ["--subjects", str(tmp_path / "keys")]
     assert main(["subjects", "open", log, str(sealed[0].seq), *keys]) == 0
     assert capsysbinary.readouterr().out == PLAIN
-    assert main(["subjects", "open", log, "99", *keys]) == 1
+    assert main(["subjects", "open", log, "99", *keys]) == 2
     assert main(["subjects", "settle", log, *keys]) == 5
     backup = tmp_path / "backup"
     shutil.copytree(tmp_path / "keys", backup)
     assert main(["shred", *at, "Ada", "--yes"]) == 0
-    assert main(["subjects", "open", log, str(sealed[0].seq), *keys]) == 1
+    assert main(["subjects", "open", log, str(sealed[0].seq), *keys]) == 5
     assert b"shredded by" in capsysbinary.readouterr().err
     assert main(["subjects", "settle", log, "--subjects", str(backup), "--json"]) == 0
     assert len(json.loads(capsysbinary.readouterr().out)["destroyed"]) == 1
