@@ -26,8 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--key", type=Path, metavar="FILE", help="bundle: that ledger's secret key")
     parser.add_argument("--pubkey", metavar="FILE|TEXT", help="the key that must have signed FILE")
-    parser.add_argument("--actor", metavar="NAME", help="who does this (default: the user)")
-    parser.add_argument("--node", metavar="NAME", help="on which machine (default: its host name)")
+    appending.take_guards(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 

@@ -18,6 +18,7 @@ from ledger import (
     TokenSignatureLedger,
     verify,
 )
+from ledger.__main__ import main
 from ledger.trust.note import parse
 from ledger.witness.policy import Policy, Witness, confirmations
 from ledger.witness.witnesses import Witnesses
@@ -156,3 +157,31 @@ def test_witnesses_refuse_a_log_that_was_rolled_back(
             pytest.raises(QuorumError),
         ):
             log.append(Entry("other b", {}))
+
+
+def test_a_command_asks_the_same_guards(
+    tmp_path: Path, signer: Signer, serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither an old copy nor a log without its witnesses gets a new key by command."""
+    key, there, old = tmp_path / "key", str(tmp_path / "log"), str(tmp_path / "old")
+    key.write_text(signer.secret_text() + "\n")
+    key.chmod(0o600)
+    running = serve(str(signer.public))
+    policy, kept = tmp_path / "policy", tmp_path / "kept"
+    policy.write_text(f"witness w {running.keys[0]} {running.url}\nquorum w\n")
+    guards = ["--key", str(key), "--kept", str(kept), "--witnesses", str(policy)]
+    with opened(Path(there), signer, KeptHead(kept)) as log:
+        log.append(Entry("a", {}))
+        shutil.copytree(there, old)
+        log.append(Entry("b", {}))
+    assert main(["keys", "rotate", old, *guards]) == 1
+    assert "at least 3 records" in capsys.readouterr().err
+    running.end()
+    before = next(iter((tmp_path / "log" / "segments").iterdir())).read_bytes()
+    assert main(["keys", "rotate", there, *guards]) == 1
+    assert "the 3 records are durable and do not count yet" in capsys.readouterr().err
+    assert next(iter((tmp_path / "log" / "segments").iterdir())).read_bytes() == before
+    assert key.read_text() == signer.secret_text() + "\n"
+    policy.write_text("quorum")
+    assert main(["keys", "rotate", there, *guards]) == 1
+    assert main(["keys", "rotate", there, *guards[:-1], f"{policy}.none"]) == 4
