@@ -1,5 +1,6 @@
 """The house behind a shell: how its ledger and engine are opened, and what performs a run."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -188,7 +189,7 @@ class House:
     def _witnesses(self) -> "Witnesses | None":
         """Who must confirm heads before they count, where the user named anybody."""
         path = self.settings.witnesses
-        if not path.exists():
+        if not os.path.lexists(path):  # a link that leads nowhere names somebody all the same
             return None
         from ledger import Witnesses, read_policy  # noqa: PLC0415 — few have witnesses
 

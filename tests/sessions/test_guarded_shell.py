@@ -61,3 +61,12 @@ def test_a_policy_that_cannot_be_read_stops_the_shell(os2: Os2) -> None:
     policy.write_text("quorum")
     refused = os2.run("python", "-c", "print(1)", code=125)
     assert str(policy) in refused.errors
+
+
+def test_a_policy_that_leads_nowhere_is_not_no_policy(os2: Os2) -> None:
+    policy = os2.home / ".config" / "os2shell" / "witnesses"
+    policy.parent.mkdir(parents=True)
+    policy.symlink_to(os2.home / "unmounted" / "witnesses")
+    refused = os2.run("python", "-c", "open('made', 'w')", code=125)
+    assert str(policy) in refused.errors
+    assert not (os2.workspace / "made").exists()
