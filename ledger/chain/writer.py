@@ -21,7 +21,6 @@ from ledger.chain.group import Group, Times
 from ledger.chain.places import Places, dump_mark, load_mark
 from ledger.chain.sealing import nearest_mark, note_openings, seal_last, seal_missing
 from ledger.errors import ConflictError, EpochError, KeyProblem, ReadOnlyError
-from ledger.form import canonical
 from ledger.form.canonical import Digest, Json
 from ledger.form.record import (
     ACCEPTED,
@@ -34,7 +33,7 @@ from ledger.form.record import (
     Head,
     Record,
 )
-from ledger.storage import segment
+from ledger.storage import seals, segment
 from ledger.storage.segment import Frame
 from ledger.storage.store import Position, Store
 from ledger.trust import checkpoint
@@ -300,14 +299,17 @@ class Writer:
             self._publish(mark.checkpoint)
 
     def _recover(self, at: Position, end: Position) -> None:
-        tail = self._store.read(at, end.offset - at.offset)
-        name, at_size = canonical.digest(tail), self._follower.size
+        length, at_size = end.offset - at.offset, self._follower.size
+        name = seals.digest_of(
+            lambda offset, count: self._store.read(Position(at.segment, at.offset + offset), count),
+            length,
+        )
         file = f"{at_size}-{name.hex()[:16]}.tail"
         self._store.set_aside(at, file)
         if at_size == 0:
             self._create(at)
         recovered: dict[str, Json] = {
-            "dropped_bytes": len(tail),
+            "dropped_bytes": length,
             "digest": name,
             "file": file,
             "at_size": at_size,

@@ -1,5 +1,6 @@
 """Ends of a log as crashes leave them: cut anywhere, filled with zeros, in any segment."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from ledger.storage.store import Position
 Clock = Callable[[], int]
 NAME = "000000000000.seg"
 FRAMES = 3
+MIB = 1024 * 1024
 
 
 def opened(folder: Path, signer: Signer, clock: Clock, size: int = 1 << 26) -> TokenSignatureLedger:
@@ -187,3 +189,26 @@ def test_a_crash_in_the_middle_of_recovery(
         kept = folder / "quarantine" / f"3-{digest(tail).hex()[:16]}.tail"
         kept.write_bytes(content)
         revive(folder, signer, clock, tail)
+
+
+def test_a_long_tail_is_not_taken_into_memory(
+    three: tuple[Path, bytes, int, bytes],
+    signer: Signer,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a crash leaves is short; what a stranger puts there may be longer than memory."""
+    folder, whole, _, _ = three
+    os.truncate(folder / "segments" / NAME, len(whole) + 6 * MIB)
+    most, read = [0], FileStore.read
+
+    def noting(store: FileStore, at: Position, count: int) -> bytes:
+        most.append(count)
+        return read(store, at, count)
+
+    monkeypatch.setattr(FileStore, "read", noting)
+    with opened(folder, signer, clock) as ledger:
+        said = ledger.record(ledger.head.size - 1).attributes
+    assert said["dropped_bytes"] == 6 * MIB
+    assert said["digest"] == digest(bytes(6 * MIB))
+    assert max(most) <= 2 * MIB
