@@ -26,7 +26,17 @@ why = set()
 for made in (Opens(stage["drop"] + "/pickled"), Opens(stage["canary"]), Runs()):
     try:
         result = pickle.loads(pickle.dumps(made))
-        why.add("opened" if isinstance(made, Opens) else "a command failed" if result else "a command ran")
+        why.add(
+            "opened"
+            if isinstance(made, Opens)
+            else "a command failed"
+            if result
+            else "a command ran"
+        )
     except OSError as error:
         why.add(error.strerror)
-print("escaped: " + ", ".join(why) if why & {"opened", "a command ran"} else "held: " + ", ".join(sorted(why)))
+print(
+    "escaped: " + ", ".join(why)
+    if why & {"opened", "a command ran"}
+    else "held: " + ", ".join(sorted(why))
+)

@@ -18,4 +18,8 @@ os.close(told)
 full = 0
 while full < 8 and os.read(told_read, 1):
     full += 1
-print("escaped: 800 MiB in eight processes" if full == 8 else f"held: only {full} of eight had their memory")
+print(
+    "escaped: 800 MiB in eight processes"
+    if full == 8
+    else f"held: only {full} of eight had their memory"
+)

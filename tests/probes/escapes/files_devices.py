@@ -14,7 +14,20 @@ for index, (kind, major, minor) in enumerate(numbers):
             print("escaped: a device node in", folder)
         except OSError as error:
             why.add(error.strerror)
-for name in ("mem", "kmem", "port", "kmsg", "sda", "vda", "nvme0n1", "fuse", "net/tun", "kvm", "loop-control", "uinput"):
+for name in (
+    "mem",
+    "kmem",
+    "port",
+    "kmsg",
+    "sda",
+    "vda",
+    "nvme0n1",
+    "fuse",
+    "net/tun",
+    "kvm",
+    "loop-control",
+    "uinput",
+):
     try:
         os.open("/dev/" + name, os.O_RDONLY)
         print("escaped: opened", name)

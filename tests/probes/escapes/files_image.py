@@ -24,6 +24,8 @@ for path in files:
     attempt("rename " + path, lambda: os.rename(path, path + ".old"))
     attempt("times " + path, lambda: os.utime(path))
 for folder in {os.path.dirname(path) for path in files} | {"/", "/lib", "/usr", "/dev", "/proc"}:
-    attempt("create in " + folder, lambda: os.close(os.open(folder + "/new", os.O_CREAT | os.O_WRONLY)))
+    attempt(
+        "create in " + folder, lambda: os.close(os.open(folder + "/new", os.O_CREAT | os.O_WRONLY))
+    )
     attempt("mkdir in " + folder, lambda: os.mkdir(folder + "/newer"))
 print("held:", ", ".join(sorted(why)))

@@ -11,14 +11,23 @@ import sys
 stage = dict(word.split("=", 1) for word in sys.argv[1:])
 libc = ctypes.CDLL(None, use_errno=True)
 why = set()
-for path in (stage["canary"], "/proc/self/root" + stage["canary"], "/proc/1/root" + stage["canary"]):
+for path in (
+    stage["canary"],
+    "/proc/self/root" + stage["canary"],
+    "/proc/1/root" + stage["canary"],
+):
     how = struct.pack("QQQ", os.O_RDONLY, 0, 0)
     opened = libc.syscall(437, -100, path.encode(), how, len(how))
     if opened >= 0:
         print("escaped:", os.read(opened, 100))
     else:
         why.add(errno.errorcode[ctypes.get_errno()])
-names = ["//" + stage["canary"], "/./." + stage["canary"], "/w/../w/.." + stage["canary"], "/dev/fd/0/.." + stage["canary"]]
+names = [
+    "//" + stage["canary"],
+    "/./." + stage["canary"],
+    "/w/../w/.." + stage["canary"],
+    "/dev/fd/0/.." + stage["canary"],
+]
 for path in [*map(os.fsencode, names), b"/\xff/.." + stage["canary"].encode()]:
     try:
         print("escaped:", open(path).read())

@@ -8,7 +8,11 @@ import sys
 names = ("_ctypes", "_socket", "_signal", "resource", "random", "os", "io", "encodings", "site", "codecs", "abc", "os2guest",
     "runpy", "threading", "_sitebuiltins", "traceback", "datetime", "_thread", "RestrictedPython")  # fmt: skip
 if os.path.exists("_ctypes.py"):
-    loaded = [name for name in names if str(getattr(sys.modules.get(name), "__file__", "")).startswith("/w")]
+    loaded = [
+        name
+        for name in names
+        if str(getattr(sys.modules.get(name), "__file__", "")).startswith("/w")
+    ]
     print("escaped:" if hasattr(sys, "shadowed") or loaded else "held: none was loaded", *loaded)
 else:
     for name in names:

@@ -10,7 +10,13 @@ libc = ctypes.CDLL(None, use_errno=True)
 why = set()
 code = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0x7FFF0000))
 program = struct.pack("HxxxxxxQ", 1, ctypes.addressof(code))
-for operation, flags, words in ((0, 0, None), (1, 0, program), (1, 8, program), (1, 1, program), (2, 0, b"\0\0\0\0")):
+for operation, flags, words in (
+    (0, 0, None),
+    (1, 0, program),
+    (1, 8, program),
+    (1, 1, program),
+    (2, 0, b"\0\0\0\0"),
+):
     child_safe = operation == 2 or flags == 8
     if child_safe and libc.syscall(317, operation, flags, words) >= 0:
         print("escaped: seccomp accepts operation", operation, flags)

@@ -17,7 +17,7 @@ if memory < 0:
 places = [f"/proc/self/fd/{memory}"] if memory >= 0 else []
 if memory >= 0:
     try:
-        os.write(memory, text[:1 << 20])
+        os.write(memory, text[: 1 << 20])
     except OSError as error:
         why.add("write: " + errno.errorcode[error.errno])
 for folder in ("/w", "/tmp", "/dev/shm"):

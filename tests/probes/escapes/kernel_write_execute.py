@@ -11,7 +11,14 @@ import mmap
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mmap.restype = ctypes.c_void_p
-libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+libc.mmap.argtypes = [
+    ctypes.c_void_p,
+    ctypes.c_size_t,
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_long,
+]
 libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 FAILED = ctypes.c_void_p(-1).value
 why = set()
@@ -23,7 +30,11 @@ for flags in (0x22, 0x21, 0x32):
         why.add("mmap: " + errno.errorcode[ctypes.get_errno()])
 page = libc.mmap(None, 4096, mmap.PROT_READ | mmap.PROT_WRITE, 0x22, -1, 0)
 for number in (None, 329):  # mprotect, pkey_mprotect
-    protect = libc.mprotect(page, 4096, 7) if number is None else libc.syscall(number, ctypes.c_void_p(page), 4096, 7, -1)
+    protect = (
+        libc.mprotect(page, 4096, 7)
+        if number is None
+        else libc.syscall(number, ctypes.c_void_p(page), 4096, 7, -1)
+    )
     if protect == 0:
         print("escaped: mprotect to write and execute")
     else:

@@ -11,7 +11,17 @@ last = None
 
 def look(value, *rest):
     for each in (value, *rest):
-        for name in ("__class__", "__self__", "__globals__", "scanner", "memo", "re", "__module__", "f_back", "cache_info_"):
+        for name in (
+            "__class__",
+            "__self__",
+            "__globals__",
+            "scanner",
+            "memo",
+            "re",
+            "__module__",
+            "f_back",
+            "cache_info_",
+        ):
             try:
                 found = getattr(each, name)
             except AttributeError as error:
@@ -27,7 +37,12 @@ json.loads('{"a": [1.5, 2]}', object_hook=look, parse_float=look, parse_int=look
 json.dumps({"a": {1, 2}}, default=lambda value: list(value) if look(value) else 0)
 functools.lru_cache(look)(1)
 sorted([3, 1], key=look)
-for function in (functools.lru_cache(look), json.JSONDecoder(), re.compile("a"), re.compile("a").match("a")):
+for function in (
+    functools.lru_cache(look),
+    json.JSONDecoder(),
+    re.compile("a"),
+    re.compile("a").match("a"),
+):
     for name in ("__wrapped__", "scan_once", "parse_object", "memo", "__reduce__", "scanner"):
         try:
             found = getattr(function, name)

@@ -13,7 +13,15 @@ class Mine:
 
 made = Mine()
 last = None
-for name in ("__reduce__", "__reduce_ex__", "__deepcopy__", "__copy__", "__setstate__", "__getstate__", "__class__"):
+for name in (
+    "__reduce__",
+    "__reduce_ex__",
+    "__deepcopy__",
+    "__copy__",
+    "__setstate__",
+    "__getstate__",
+    "__class__",
+):
     for value in (made, Mine):
         try:
             setattr(value, name, lambda *words: (print, ("escaped: called by copy",)))

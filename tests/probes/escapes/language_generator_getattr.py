@@ -12,7 +12,7 @@ def steps():
 made = steps()
 ways = (
     lambda: getattr(made, "gi_" + "frame"),
-    lambda: getattr(steps, "_" "_globals_" "_"),
+    lambda: getattr(steps, "__globals__"),
     lambda: getattr(steps, "__code__", None) or missing,
     lambda: operator.attrgetter("gi_frame")(made),
     lambda: operator.attrgetter("gi_frame.f_back.f_globals")(made),

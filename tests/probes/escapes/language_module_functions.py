@@ -10,7 +10,15 @@ import statistics
 import textwrap
 
 last = None
-for function in (json.dumps, textwrap.dedent, statistics.mean, dataclasses.field, functools.wraps, bisect.insort, print):
+for function in (
+    json.dumps,
+    textwrap.dedent,
+    statistics.mean,
+    dataclasses.field,
+    functools.wraps,
+    bisect.insort,
+    print,
+):
     for name in (
         "__globals__", "func_globals", "__closure__", "__code__", "__self__", "__wrapped__", "__kwdefaults__", "__module__",
         "__builtins__", "__getattribute__", "__reduce_ex__", "__dict__", "__func__", "__call__", "__init__",

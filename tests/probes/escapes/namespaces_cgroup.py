@@ -7,7 +7,14 @@ import os
 why = set()
 places = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/proc/self/cgroup", "/proc/1/cgroup", "/sys"]
 for path in places:
-    for name in ("", "/cgroup.procs", "/release_agent", "/notify_on_release", "/pids/tasks", "/memory/memory.limit_in_bytes"):
+    for name in (
+        "",
+        "/cgroup.procs",
+        "/release_agent",
+        "/notify_on_release",
+        "/pids/tasks",
+        "/memory/memory.limit_in_bytes",
+    ):
         try:
             os.close(os.open(path + name, os.O_WRONLY))
             print("escaped: may write", path + name)

@@ -6,7 +6,11 @@ import errno
 import socket
 
 why = set()
-for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+for family, host in (
+    (socket.AF_INET, "127.0.0.1"),
+    (socket.AF_INET, "0.0.0.0"),
+    (socket.AF_INET6, "::"),
+):
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         try:
             with socket.socket(family, kind) as made:

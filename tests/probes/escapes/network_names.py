@@ -12,7 +12,13 @@ for name in ("example.com", "localhost.localdomain", "metadata.google.internal")
         why = error
 for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/etc/hosts"):
     try:
-        found.append([line for line in open(path) if "127." not in line and "::1" not in line and line.strip()])
+        found.append(
+            [
+                line
+                for line in open(path)
+                if "127." not in line and "::1" not in line and line.strip()
+            ]
+        )
     except OSError:
         pass
 if any(found):

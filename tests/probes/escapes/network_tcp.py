@@ -8,7 +8,12 @@ import sys
 
 stage = dict(word.split("=", 1) for word in sys.argv[1:])
 why = set()
-hosts = (("127.0.0.1", int(stage["tcp"])), ("0.0.0.0", int(stage["tcp"])), ("169.254.169.254", 80), ("1.1.1.1", 53))
+hosts = (
+    ("127.0.0.1", int(stage["tcp"])),
+    ("0.0.0.0", int(stage["tcp"])),
+    ("169.254.169.254", 80),
+    ("1.1.1.1", 53),
+)
 for address in hosts:
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as made:

@@ -8,7 +8,13 @@ import sys
 
 stage = dict(word.split("=", 1) for word in sys.argv[1:])
 why = set()
-for path in (stage["unix"], "/run/dbus/system_bus_socket", "/var/run/docker.sock", "/run/systemd/private", "/dev/log"):
+for path in (
+    stage["unix"],
+    "/run/dbus/system_bus_socket",
+    "/var/run/docker.sock",
+    "/run/systemd/private",
+    "/dev/log",
+):
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as made:
             made.connect(path)

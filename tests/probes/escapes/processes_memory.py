@@ -29,7 +29,13 @@ for target in (pid, 1):
             if code == "EFAULT":
                 print("escaped: may", name, "memory of", target)
             why.add(code)
-for path in (f"/proc/{pid}/mem", "/proc/1/mem", f"/proc/{os.getppid()}/mem", "/proc/kcore", "/dev/mem"):
+for path in (
+    f"/proc/{pid}/mem",
+    "/proc/1/mem",
+    f"/proc/{os.getppid()}/mem",
+    "/proc/kcore",
+    "/dev/mem",
+):
     try:
         os.open(path, os.O_RDWR)
         print("escaped: opened", path)

@@ -22,7 +22,11 @@ if libc.gettimeofday(ctypes.byref(room), None) == 0:
     found["gettimeofday"] = room.seconds
 found["time"] = libc.time(None)
 for each in gc.get_objects():
-    if type(each).__name__ == "builtin_function_or_method" and each.__name__ == "time" and each.__module__ == "time":
+    if (
+        type(each).__name__ == "builtin_function_or_method"
+        and each.__name__ == "time"
+        and each.__module__ == "time"
+    ):
         found["gc"] = each()
 open("fresh", "w").close()
 found["file"] = os.stat("fresh").st_mtime

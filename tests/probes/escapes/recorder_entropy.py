@@ -33,7 +33,9 @@ if child == 0:
     os._exit(0)
 os.close(write)
 os.waitpid(child, 0)
-now = [f"{name} {text}" for name, text in draws().items()] + os.read(read, 65536).decode().splitlines()
+now = [f"{name} {text}" for name, text in draws().items()] + os.read(
+    read, 65536
+).decode().splitlines()
 if not os.path.exists("before"):
     with open("before", "w") as file:
         file.write("\n".join(now))

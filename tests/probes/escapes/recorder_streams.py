@@ -14,7 +14,10 @@ for pid in [name for name in os.listdir("/proc") if name.isdigit()]:
         except OSError:
             continue
         facts = os.fstat(place)
-        if not (stat.S_ISFIFO(facts.st_mode) and facts.st_ino in pipes) and os.readlink(path) != "/dev/null":
+        if (
+            not (stat.S_ISFIFO(facts.st_mode) and facts.st_ino in pipes)
+            and os.readlink(path) != "/dev/null"
+        ):
             foreign.append(f"{path} {os.readlink(path)}")
         os.close(place)
 print("escaped:" if foreign else "held: every stream leads to the supervisor", *foreign)

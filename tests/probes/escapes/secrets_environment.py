@@ -7,6 +7,10 @@ import sys
 
 stage = dict(word.split("=", 1) for word in sys.argv[1:])
 named = {*stage["environment"].split(","), "PWD", "LD_PRELOAD"}
-raw = {os.fsdecode(word.partition(b"=")[0]) for word in open("/proc/self/environ", "rb").read().split(b"\0") if word}
+raw = {
+    os.fsdecode(word.partition(b"=")[0])
+    for word in open("/proc/self/environ", "rb").read().split(b"\0")
+    if word
+}
 foreign = (raw | set(os.environ)) - named
 print("escaped:" if foreign else "held: nothing but what every run has", *sorted(foreign))

@@ -6,7 +6,14 @@ import os
 import socket
 
 told = []
-for path in ("/proc/self/mountinfo", "/proc/1/cmdline", "/proc/self/cgroup", "/proc/cmdline", "/proc/partitions", "/proc/swaps"):
+for path in (
+    "/proc/self/mountinfo",
+    "/proc/1/cmdline",
+    "/proc/self/cgroup",
+    "/proc/cmdline",
+    "/proc/partitions",
+    "/proc/swaps",
+):
     try:
         text = open(path).read()
     except OSError:

@@ -11,7 +11,15 @@ for pid in sorted((name for name in os.listdir("/proc") if name.isdigit()), key=
             text = open(f"/proc/{pid}/{name}", "rb").read()
         except OSError:
             continue
-        for word in (b"OS2_PROBE_SECRET", b"os2-probe", b"/home/", b"/root/", b"os2shell", b"SSH_", b"TOKEN"):
+        for word in (
+            b"OS2_PROBE_SECRET",
+            b"os2-probe",
+            b"/home/",
+            b"/root/",
+            b"os2shell",
+            b"SSH_",
+            b"TOKEN",
+        ):
             if word in text:
                 print("escaped:", pid, name, word, text[:300])
     seen.append(pid)

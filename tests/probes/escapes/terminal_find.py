@@ -10,7 +10,9 @@ for folder in ("/dev/pts", "/dev"):
     for name in os.listdir(folder):
         path = f"{folder}/{name}"
         try:
-            if stat.S_ISCHR(os.stat(path).st_mode) and os.isatty(os.open(path, os.O_RDWR | os.O_NOCTTY)):
+            if stat.S_ISCHR(os.stat(path).st_mode) and os.isatty(
+                os.open(path, os.O_RDWR | os.O_NOCTTY)
+            ):
                 found.append(path)
         except OSError:
             pass
