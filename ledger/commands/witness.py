@@ -19,7 +19,7 @@ from ledger.storage.file_store import FileStore
 from ledger.trust.cosignature import Algorithm, TreeHead, parse_log_key
 from ledger.trust.note import MAX_NOTE_BYTES, Verifier, accepted, parse
 from ledger.witness.key_file import create_cosigner, load_cosigner
-from ledger.witness.known_logs import KnownLogs, add_log
+from ledger.witness.known_logs import KnownLogs, add_log, retire_log
 from ledger.witness.policy import (
     MAX_POLICY_BYTES,
     Policy,
@@ -56,6 +56,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     added.add_argument("--store", type=Path, required=True, metavar="DIR")
     added.add_argument("log", nargs="+", metavar="VKEY|FILE")
     added.set_defaults(act=_add_log)
+    retired = verbs.add_parser("retire-log", help="never believe a log's former key again")
+    retired.add_argument("--store", type=Path, required=True, metavar="DIR")
+    retired.add_argument("log", nargs="+", metavar="VKEY|FILE")
+    retired.set_defaults(act=_retire_log)
     asked = verbs.add_parser("ask", help="have a ledger's present head cosigned, once")
     asked.add_argument("directory", type=Path, metavar="DIR")
     asked.add_argument("--policy", type=Path, required=True, metavar="FILE")
@@ -120,6 +124,14 @@ def _add_log(options: argparse.Namespace) -> int:
         key = _log_key(given)
         added = add_log(options.store / "logs", key)
         sys.stdout.write(f"{'added' if added else 'known'}     {printable(str(key))}\n")
+    return OK
+
+
+def _retire_log(options: argparse.Namespace) -> int:
+    for given in options.log:
+        key = _log_key(given)
+        done = retire_log(options.store / "logs", key)
+        sys.stdout.write(f"{'retired' if done else 'known'}   {printable(str(key))}\n")
     return OK
 
 

@@ -2,15 +2,17 @@
 
 One line a key, ``log <vkey>``, as in C2SP tlog-policy; empty lines and ``#`` comments are
 allowed. The key's name is the log's origin. A log that rotates its key has several lines of one
-name; every one of them may sign. The file is replaced whole, under a lock, and read again for each
-request, so that a running witness takes new logs at once.
+name; every one of them may sign, until a line ``retired <vkey>`` says that one may no more: its
+secret was destroyed, so whoever signs with it stole it before. That word also overrules the keys
+given at the start. The file is replaced whole, under a lock, and read again for each request, so
+that a running witness takes new logs at once.
 """
 
 import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from ledger.disk import sync_directory
 from ledger.errors import KeyFormatError, WitnessStoreError
@@ -19,6 +21,8 @@ from ledger.trust.note import Verifier
 
 MAX_ORIGIN_BYTES: Final = 255
 _MAX_FILE: Final = 4 * 1024 * 1024
+_LOG: Final = "log"
+_RETIRED: Final = "retired"
 
 
 class KnownLogs:
@@ -28,54 +32,96 @@ class KnownLogs:
         """Serve the logs of ``given`` keys and those that ``file`` names."""
         self._given = tuple(_served(key) for key in given)
         self._file = file
-        self._read: tuple[tuple[int, int, int], tuple[Verifier, ...]] | None = None
+        self._known: tuple[tuple[int, int, int], _Listed] | None = None
 
     def keys(self, origin: str) -> tuple[Verifier, ...]:
         """The keys that may sign for ``origin``."""
         return tuple(key for key in self.all() if key.name == origin)
 
     def all(self) -> tuple[Verifier, ...]:
-        """Every key of every log."""
-        return (*self._given, *self._listed())
+        """Every key of every log that is not retired."""
+        listed = self._listed()
+        return tuple(key for key in (*self._given, *listed.logs) if key not in listed.retired)
 
-    def _listed(self) -> tuple[Verifier, ...]:
+    def _listed(self) -> "_Listed":
         """What the file says; parsed again only when another file took its place."""
         try:
             state = self._file.stat()
         except OSError:
-            return read_logs(self._file)
+            return _read(self._file)
         stamp = (state.st_ino, state.st_mtime_ns, state.st_size)
-        if self._read is None or self._read[0] != stamp:
-            self._read = (stamp, read_logs(self._file))
-        return self._read[1]
+        if self._known is None or self._known[0] != stamp:
+            self._known = (stamp, _read(self._file))
+        return self._known[1]
 
 
 def read_logs(file: Path) -> tuple[Verifier, ...]:
-    """The keys in ``file``; none when there is no such file."""
-    try:
-        with file.open("rb") as opened:
-            text = opened.read(_MAX_FILE).decode()
-    except FileNotFoundError:
-        return ()
-    except (OSError, UnicodeDecodeError) as problem:
-        raise WitnessStoreError(f"expected a list of logs in {file}, found: {problem}") from problem
-    return tuple(_line(file, line) for line in text.splitlines() if line.split("#", 1)[0].strip())
+    """The keys in ``file`` that may sign; none when there is no such file."""
+    return _read(file).logs
 
 
 def add_log(file: Path, key: Verifier) -> bool:
     """Add ``key`` to ``file`` durably; False when it is there already."""
     _served(key)
+
+    def change(known: _Listed) -> _Listed:
+        if key in known.retired:
+            raise KeyFormatError(
+                f"expected a key that may sign, found {key}, which was retired here; a retired key "
+                "never returns: add the one that the log has now"
+            )
+        return known if key in known.logs else known._replace(logs=(*known.logs, key))
+
+    return _change(file, change)
+
+
+def retire_log(file: Path, key: Verifier) -> bool:
+    """Never again believe ``key``, also where it was given at the start; False if so already."""
+
+    def change(known: _Listed) -> _Listed:
+        if key in known.retired:
+            return known
+        left = tuple(each for each in known.logs if each != key)
+        return _Listed(left, (*known.retired, key))
+
+    return _change(file, change)
+
+
+class _Listed(NamedTuple):
+    logs: tuple[Verifier, ...] = ()
+    retired: tuple[Verifier, ...] = ()
+
+
+def _read(file: Path) -> _Listed:
+    try:
+        with file.open("rb") as opened:
+            text = opened.read(_MAX_FILE).decode()
+    except FileNotFoundError:
+        return _Listed()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise WitnessStoreError(f"expected a list of logs in {file}, found: {problem}") from problem
+    lines = [_line(file, line) for line in text.splitlines() if line.split("#", 1)[0].strip()]
+    return _Listed(
+        tuple(key for word, key in lines if word == _LOG),
+        tuple(key for word, key in lines if word == _RETIRED),
+    )
+
+
+def _change(file: Path, change: Callable[[_Listed], _Listed]) -> bool:
+    """Replace ``file`` durably by what ``change`` makes of it; False when that is the same."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
-            known = read_logs(file)
-            if key in known:
+            known = _read(file)
+            changed = change(known)
+            if changed == known:
                 return False
             spare = file.with_name(f"{file.name}.new")
             with spare.open("w", encoding="utf-8") as opened:
-                opened.writelines(f"log {each}\n" for each in (*known, key))
+                opened.writelines(f"{_LOG} {each}\n" for each in changed.logs)
+                opened.writelines(f"{_RETIRED} {each}\n" for each in changed.retired)
                 opened.flush()
                 os.fsync(opened.fileno())
             spare.replace(file)
@@ -89,11 +135,14 @@ def add_log(file: Path, key: Verifier) -> bool:
     return True
 
 
-def _line(file: Path, line: str) -> Verifier:
+def _line(file: Path, line: str) -> tuple[str, Verifier]:
     words = line.split()
-    if len(words) != 2 or words[0] != "log":  # noqa: PLR2004 - the word and the key
-        raise WitnessStoreError(f"expected 'log <vkey>' in {file}, found {line[:80]!r}; mend it")
-    return _served(parse_log_key(words[1]))
+    if len(words) != 2 or words[0] not in {_LOG, _RETIRED}:  # noqa: PLR2004 - the word and the key
+        raise WitnessStoreError(
+            f"expected '{_LOG} <vkey>' or '{_RETIRED} <vkey>' in {file}, found {line[:80]!r}; "
+            "mend it"
+        )
+    return words[0], _served(parse_log_key(words[1]))
 
 
 def _served(key: Verifier) -> Verifier:
