@@ -20,7 +20,7 @@ from ledger.chain.following import follow_log, refuse_rollback
 from ledger.chain.group import Group, Times
 from ledger.chain.places import Places, dump_mark, load_mark
 from ledger.chain.sealing import nearest_mark, note_openings, seal_last, seal_missing
-from ledger.errors import ConflictError, EpochError, KeyProblem, ReadOnlyError
+from ledger.errors import ConflictError, DamagedError, EpochError, KeyProblem, ReadOnlyError
 from ledger.form.canonical import Digest, Json
 from ledger.form.record import (
     ACCEPTED,
@@ -291,6 +291,12 @@ class Writer:
             self._store.begin_segment(0, segment.header(0))
             end = Position(0, _HEADER_END)
         at = mark.stop if mark.stop.segment >= 0 else Position(0, _HEADER_END)
+        if end.segment != at.segment:
+            raise DamagedError(
+                mark.size,
+                f"expected segment {end.segment} to open with a checkpoint, found it cut short: a "
+                "segment begins whole or not at all; restore it from a copy",
+            )
         if end != at:
             self._recover(at, end)
         elif mark.checkpoint is None:
