@@ -9,10 +9,8 @@ JOBS   ?= $(shell nproc)
 demo: $(READY)           ## a real program: run in the sandbox, recorded, verified, tampered with
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
-# Real processes race real deadlines: what failed beside others is run once more, alone, and told.
 test: $(READY)           ## the whole suite
-	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal || { \
-	  echo "again, one at a time: what failed"; $(BIN)/python -m pytest -q --lf --lfnf=none; }
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
 
 test-quick: $(READY)     ## without the long ones
 	@$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow"
