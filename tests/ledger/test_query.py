@@ -411,7 +411,6 @@ def test_no_room_for_the_index(log: Path) -> None:
     assert trouble != "None"
 
 
-@pytest.mark.timeout(300)
 def test_several_processes_index_at_once(log: Path, signer: Signer) -> None:
     """Three build and ask while one appends; each finds all that it could know of."""
     code = (
