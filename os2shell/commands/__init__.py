@@ -11,6 +11,7 @@ from os2shell.model.errors import UnknownCommand
 
 NAMES = (
     "python",
+    "pyx",
     "pyvm",
     "python-verify",
     "replay",

@@ -15,7 +15,9 @@ TARGET_CHARACTERS = 60
 SHOWN_INPUTS = 6
 SHOWN_CALLS = 4
 SIDE_CHARACTERS = 160
-FLAGS = {"code": ["-c"], "module": ["-m"], "eval": ["--eval"], "script": []}
+FLAGS = {"code": ["-c"], "module": ["-m"], "eval": ["--eval"]}
+BARE = frozenset({"pyx"})
+"""Commands that name their program by no flag."""
 
 
 def status_of(audit: Audit, runs: Sequence[RunVerdict]) -> str:
@@ -46,7 +48,7 @@ def report_body(audit: Audit, runs: Sequence[RunVerdict]) -> dict[str, Json]:
 
 def run_text(run: RunVerdict, *, explain: bool = True) -> str:
     """A run's verdict and, to ``explain``, what differs; in lines."""
-    words = " ".join([run.command, *_program(run.arguments)])
+    words = " ".join([run.command, *_program(run)])
     lines = [f"  {run.session:>6} {run.seq:>6}  {run.verdict:<15} {words}"]
     if explain and run.inputs_changed:
         plural = "s" if run.inputs_changed != 1 else ""
@@ -96,11 +98,12 @@ def run_body(run: RunVerdict) -> Json:
     return body
 
 
-def _program(arguments: Json) -> list[str]:
-    fields = cast("dict[str, Json]", arguments)
+def _program(run: RunVerdict) -> list[str]:
+    fields = cast("dict[str, Json]", run.arguments)
     target = one_line(" ".join(str(fields["target"]).split())[:TARGET_CHARACTERS])
     words = [one_line(word) for word in cast("list[Json]", fields["arguments"])]
-    return [*FLAGS[str(fields["entry"])], target, *words]
+    flags = [] if run.command in BARE else FLAGS.get(str(fields["entry"]), [])
+    return [*flags, target, *words]
 
 
 def _input_lines(run: RunVerdict) -> list[str]:

@@ -7,7 +7,7 @@ from ledger import Json, Record
 from os2shell.kernel.intents import ADMITTED, ENDED, SESSION_OPENED
 from os2shell.kernel.state import State
 
-TIERS = {"python": "native", "pyvm": "restricted"}
+TIERS = {"python": "native", "pyx": "native", "pyvm": "restricted"}
 """Commands whose invocations are runs of Python, and in which tier; only these are replayed."""
 PROGRAMS = frozenset(TIERS)
 

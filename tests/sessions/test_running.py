@@ -52,6 +52,37 @@ def test_code_module_and_eval(os2: Os2) -> None:
     assert os2.run("pyvm", "--eval", "1+1").text == "2\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "out"),
+    [
+        (["2**64"], "18446744073709551616\n"),
+        (["math.floor(math.pi * 2)"], "6\n"),  # modules that it names need no import
+        (["math.pi"], "3.141592653589793\n"),  # a dotted name that is no module
+        (["[json.dumps(pair) for pair in pairs.ALL]"], "['1', '2']\n"),
+        (["(lambda x: textwrap.shorten(x, 9))('one two three')"], "'one [...]'\n"),
+        (["None"], ""),
+        (["x = 3; print(x)"], "3\n"),
+        (["--", "-1"], "-1\n"),
+        (["pairs", "y"], "run ['y']\n"),  # a module of the workspace
+    ],
+)
+def test_pyx_takes_an_expression_or_a_module(os2: Os2, words: list[str], out: str) -> None:
+    os2.write(
+        "pairs.py",
+        "import sys\nALL = [1, 2]\nif __name__ == '__main__': print('run', sys.argv[1:])",
+    )
+    assert os2.run("pyx", *words).text == out
+    report = os2.json("python-verify", "--json")
+    assert [row["verdict"] for row in report["sessions"]] == ["identical"]
+
+
+def test_pyx_says_what_is_neither(os2: Os2) -> None:
+    assert "name 'nosuch' is not defined" in os2.run("pyx", "nosuch", code=1).errors
+    assert "SyntaxError" in os2.run("pyx", "1 +", code=1).errors
+    assert "an expression or a module" in os2.run("pyx", code=2).errors
+    assert "strict" in os2.run("--manifest", "strict", "pyx", "1", code=126).errors
+
+
 def test_output_without_newline_arrives_while_the_program_runs(os2: Os2) -> None:
     code = "import sys, threading\nprint('early', end='')\nsys.stdin.readline()\nprint('late')"
     process = os2.start("python", "-c", code, stdin=subprocess.PIPE)

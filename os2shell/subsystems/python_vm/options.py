@@ -1,4 +1,4 @@
-"""The options of ``python`` and ``pyvm``: words to frozen arguments."""
+"""The options of ``python``, ``pyx`` and ``pyvm``: words to frozen arguments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -66,7 +66,8 @@ def parse_run(words: Sequence[str], entries: dict[str, EntryKind], usage: str) -
                 raise UsageError(f"unknown option {word}", expected=f"one of {known}", remedy=usage)
             case _:
                 return replace(world, target=word, arguments=tuple(rest))
-    raise UsageError("no program given", expected=f"{', '.join(entries)} or a script", remedy=usage)
+    expected = f"{', '.join(entries)} or a script" if entries else "an expression or a module"
+    raise UsageError("no program given", expected=expected, remedy=usage)
 
 
 def _value(flag: str, rest: list[str], usage: str) -> str:

@@ -136,15 +136,25 @@ def _module(plan: Plan) -> None:
 
 
 def _eval(plan: Plan) -> None:
-    """Show the value of an expression; statements are simply run."""
-    try:
-        code = compile(plan.target, "<string>", "eval", dont_inherit=True)
-    except SyntaxError:
+    """Show the value of an expression; a module is run by its name, statements as code."""
+    from . import expression
+
+    sys.path.insert(0, "/w")
+    module_named = expression.is_module(plan.target)
+    del sys.path[0]
+    if module_named:
+        _module(plan)
+        return
+    code = expression.compiled(plan.target)
+    if code is None:
         _code(plan)
         return
     sys.argv = ["-c", *plan.arguments]
+    sys.orig_argv = ["python3", "-c", plan.target, *plan.arguments]
     sys.path.insert(0, "")
-    value = eval(code, _main_module().__dict__)
+    module = _main_module()
+    module.__dict__.update(expression.modules_for(plan.target))
+    value = eval(code, module.__dict__)
     if value is not None:
         print(repr(value))
 
