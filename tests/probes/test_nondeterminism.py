@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.house import Os2
-from tests.probes.recording import FOLDER, PROBES, furnish, load, needs, record
+from tests.probes.recording import FOLDER, PROBES, furnish, load, needs, record, record_many
 
 REFUSED = {
     "process_pool": "processes in parallel are not deterministic, and refused",
@@ -44,8 +44,10 @@ def test_twenty_recordings_are_equal(probe: str, tmp_path: Path) -> None:
     furnish(probe, tmp_path)
     first = record(tmp_path)
     with load(1):
-        assert [record(tmp_path) for _ in range(10)] == [first] * 10
-    assert [record(tmp_path) for _ in range(9)] == [first] * 9
+        for again in record_many(tmp_path, 10):
+            assert again == first
+    for again in record_many(tmp_path, 9):
+        assert again == first
 
 
 @pytest.mark.parametrize("probe", VARY_WITHOUT_SANDBOX)
