@@ -2,11 +2,12 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.house import Os2
+from tests.house import Os2, close_nursery
 
 # A suite started in the background has Ctrl-C ignored, and every process it starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -16,6 +17,12 @@ if os.access(MEMORY, os.W_OK):
     # Ledgers sync at every group, and no test can see whether a disk obeyed: what shows a missing sync
     # (power cuts, refused calls) stands between the ledger and its files, whatever these lie on.
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nursery() -> Iterator[None]:
+    yield
+    close_nursery()
 
 
 @pytest.fixture
