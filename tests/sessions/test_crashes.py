@@ -13,7 +13,8 @@ import pytest
 from os2shell.executors.sandbox.tree import descendants
 from tests.house import Os2
 
-LOOP = "import sys, threading\nprint('shown', flush=True)\nthreading.Event().wait()\n"
+LOOP = "import os, select\nprint('shown', flush=True)\nselect.select([os.pipe()[0]], [], [])\n"
+"""Waits for what may yet come; a wait that nothing can end would be ended as a deadlock."""
 
 
 def guests_of(shell: int) -> set[int]:
