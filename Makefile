@@ -3,6 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 JOBS   ?= $(shell nproc)
+unexport PYTHONDONTWRITEBYTECODE  # what hundreds of processes load is compiled once
 
 .PHONY: demo test test-quick coverage check format bench bench-quick clean
 
@@ -15,9 +16,10 @@ test: $(READY)           ## the whole suite
 test-quick: $(READY)     ## without the long ones
 	@$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow"
 
-# Measured, not judged: under instrumentation real deadlines pass; whether tests hold is make test's verdict.
+# Left out is what runs no line that other tests do not: programs in the sandbox, and looks at the code itself.
+UNMEASURED := tests/architecture tests/probes/test_nondeterminism.py tests/probes/test_escapes.py::test_attack_is_held
 coverage: $(READY)       ## all but the long tests under branch coverage; fails below 90 %
-	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not slow" --cov --cov-report= --cov-fail-under=0 || true
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not slow" $(UNMEASURED:%=--deselect %) --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/coverage report --skip-covered --fail-under=90
 
 check: $(READY)          ## lint, format, types, floors, dead code, docstrings, architecture

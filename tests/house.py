@@ -2,18 +2,42 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from tests.nursery import Nursery
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = str(ROOT)
 DEFAULT_MANIFEST = ROOT / "manifests" / "default.toml"
 ROOT_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 """Interpreter images take seconds to make, so the tests share the user's own cache of them."""
+
+
+def interpreter() -> dict[str, str]:
+    """The environment of every Python that runs ``os2``."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if key in {"PATH", "OS2_IMAGES"} or key.startswith("COVERAGE_")
+    }
+    return {**kept, "PYTHONPATH": PACKAGES, "PYTHONWARNINGS": "error"}
+
+
+@cache
+def nursery() -> Nursery:
+    """The one of this test process; ``close_nursery`` ends it."""
+    return Nursery(interpreter())
+
+
+def close_nursery() -> None:
+    if nursery.cache_info().currsize:
+        nursery().close()
+        nursery.cache_clear()
 
 
 @dataclass
@@ -25,19 +49,12 @@ class Os2:
     env: dict[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
-        kept = {
-            key: value
-            for key, value in os.environ.items()
-            if key in {"PATH", "OS2_IMAGES"} or key.startswith("COVERAGE_")
-        }
         own = {
             "HOME": str(self.home),
             "XDG_CACHE_HOME": str(ROOT_CACHE),
             "OS2_ACTOR": "tester",
-            "PYTHONPATH": PACKAGES,
-            "PYTHONWARNINGS": "error",
         }
-        return {**kept, **own, **self.env}
+        return {**interpreter(), **own, **self.env}
 
     def start(self, *words: str, **options: Any) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -53,14 +70,9 @@ class Os2:
     def run(
         self, *words: str, stdin: bytes = b"", code: int | None = 0, seconds: int = 120
     ) -> "Ran":
-        process = self.start(*words, stdin=subprocess.PIPE)
-        try:
-            out, err = process.communicate(stdin, timeout=seconds)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            raise
-        ran = Ran(process.returncode, out, err)
-        assert b"a defect of os2" not in err, ran
+        """In a process of its own, forked where all is loaded; ``start`` starts a whole new one."""
+        ran = Ran(*nursery().run(words, self.workspace, self.environment(), stdin, seconds))
+        assert b"a defect of os2" not in ran.err, ran
         if code is not None:
             assert ran.code == code, ran
         return ran

@@ -57,7 +57,10 @@ def events(records: Iterable[Record], key: PublicKey) -> Iterator[dict[str, Plai
 
 def canonical_json(value: Plain) -> bytes:
     """``value`` as RFC 8785 spells it; it has no floats, and integers within 53 bits."""
-    return json.dumps(_by_utf16(value), ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    if not text.isascii():  # beyond ASCII the two orders may differ
+        text = json.dumps(_by_utf16(value), ensure_ascii=False, separators=(",", ":"))
+    return text.encode()
 
 
 def _event(record: Record, key: PublicKey, attestation: dict[str, Plain]) -> dict[str, Plain]:

@@ -39,6 +39,12 @@ def test_file_is_one_room(path: Path) -> None:
             assert not node.name.endswith(BANNED_ENDINGS), node.name
 
 
+def test_files_of_tests_are_short_too() -> None:
+    lines = {path: path.read_text().count("\n") for path in (ROOT / "tests").rglob("*.py")}
+    assert len(lines) > 100
+    assert not {path: count for path, count in lines.items() if count > MAX_FILE_LINES}
+
+
 def test_top_level_is_what_the_readme_says() -> None:
     tracked = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     expected = {

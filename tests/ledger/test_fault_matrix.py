@@ -6,6 +6,7 @@ was acknowledged is there, byte for byte, nothing is half there, and it can be u
 """
 
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -253,11 +254,13 @@ def check(folder: Path, told: Told, fired: str) -> None:
 def test_every_call_of_every_history(
     tmp_path: Path, before: Callable[[Path], None], history: History, kind: Kind
 ) -> None:
-    number = 0
+    number, prepared = 0, tmp_path / "prepared"
+    before(prepared)
     while True:
         number += 1
         folder = tmp_path / str(number) / "log"
-        before(folder)
+        if prepared.exists():
+            shutil.copytree(prepared, folder)
         told, fired = suffer(folder, history, number, kind)
         if not fired:
             assert number > 5
@@ -288,11 +291,12 @@ def test_every_failure_of_pruning(tmp_path: Path, kind: Kind) -> None:
 def test_every_call_of_syncing_many_objects(tmp_path: Path, kind: Kind) -> None:
     """So many that the file system is synced whole."""
     contents = [b"object %d" % n for n in range(34)]
-    number = 0
+    number, prepared = 0, tmp_path / "prepared"
+    six_records(prepared)
     while True:
         number += 1
         folder, told = tmp_path / str(number) / "log", Told()
-        six_records(folder)
+        shutil.copytree(prepared, folder)
         ledger = opened(folder)
         names = [ledger.objects.put(content) for content in contents]
         with Faults(folder, number, kind) as faults, suppress(LedgerError, Killed):

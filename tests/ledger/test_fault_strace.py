@@ -12,6 +12,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -26,13 +27,13 @@ CALLS = (
     *("rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat", "mkdir"),
     *("truncate", "ftruncate", "chmod", "fchmod", "flock", "fallocate", "pread64"),
 )
-CHILD = textwrap.dedent(
+ZYGOTE = textwrap.dedent(
     f"""
-    import os, sys, time
+    import ctypes, os, sys, time
     from pathlib import Path
     from ledger import Entry, FileStore, LedgerError, TokenSignatureLedger, load_or_create_key
-    base = Path(sys.argv[1])
-    try:
+
+    def work(base):
         signer = load_or_create_key(base / "keys" / "log", {ORIGIN!r})
         store = FileStore(base / "log")
         with TokenSignatureLedger(
@@ -42,11 +43,77 @@ CHILD = textwrap.dedent(
                 name = log.objects.put(b"content %d" % n)
                 for record in log.append(Entry("x", {{"text": "x" * 900, "n": n}}, payload=name)):
                     os.write(1, b"%d %s\\n" % (record.seq, record.body.hex().encode()))
-    except LedgerError as problem:
-        os.write(2, f"{{type(problem).__name__}}: {{problem}}\\n".encode())
-        sys.exit(3)
+
+    def child(base, said, errors):
+        ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1))  # PR_SET_PTRACER: whoever asks
+        os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT), 1)
+        os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT), 2)
+        os.write(TOLD, b"%d\\n" % os.getpid())
+        os.read(0, 1)  # until it is traced
+        try:
+            work(Path(base))
+        except LedgerError as problem:
+            os.write(2, f"{{type(problem).__name__}}: {{problem}}\\n".encode())
+            os._exit(3)
+        os._exit(0)
+
+    TOLD = os.dup(1)
+    while asked := os.read(0, 4096):
+        born = os.fork()
+        if not born:
+            try:
+                child(*asked.decode().split("\\0"))
+            except BaseException as problem:
+                os.write(2, repr(problem).encode())
+                os._exit(1)
+        os.write(TOLD, b"%d\\n" % os.waitstatus_to_exitcode(os.waitpid(born, 0)[1]))
     """
 )
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a traced process ended."""
+
+    code: int
+    said: bytes
+    errors: str
+
+
+class Zygote:
+    """A process that has loaded everything; each child it forks waits until strace holds it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._said, self._errors = folder / "said", folder / "errors"
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", ZYGOTE],
+            cwd=ROOT,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def run(self, base: Path, *options: str) -> Ended:
+        """Work on ``base`` in a child of its own, under strace with ``options``."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        for path in (self._said, self._errors):
+            path.unlink(missing_ok=True)
+        self._process.stdin.write(f"{base}\0{self._said}\0{self._errors}".encode())
+        child = self._process.stdout.readline().decode().strip()
+        words = ["strace", "-f", "-y", *options, "-p", child]
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as tracer:
+            assert tracer.stderr is not None
+            attached = tracer.stderr.readline()
+            self._process.stdin.write(b"\n")
+            code = int(self._process.stdout.readline())
+            tracer.communicate(timeout=20)
+        assert "attached" in attached, attached
+        return Ended(code, self._said.read_bytes(), self._errors.read_text())
+
+    def close(self) -> None:
+        self._process.communicate(timeout=20)
+        assert self._process.returncode == 0
 
 
 def usable() -> bool:
@@ -79,13 +146,11 @@ def torn(base: Path) -> None:
     (base / "log" / "checkpoint").write_bytes(note)
 
 
-def run(base: Path, *options: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        ["strace", "-f", "-y", *options, sys.executable, "-c", CHILD, str(base)],
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-    )
+@pytest.fixture
+def zygote(tmp_path: Path) -> Iterator[Zygote]:
+    made = Zygote(tmp_path)
+    yield made
+    made.close()
 
 
 def calls_on(base: Path, trace: Path, before: object) -> Iterator[tuple[str, int]]:
@@ -107,14 +172,16 @@ def calls_on(base: Path, trace: Path, before: object) -> Iterator[tuple[str, int
 
 @pytest.mark.parametrize("fault", ["error=EIO", "error=ENOSPC", "signal=KILL"])
 @pytest.mark.parametrize("before", [new, torn])
-def test_every_system_call(tmp_path: Path, before: Callable[[Path], None], fault: str) -> None:
+def test_every_system_call(
+    tmp_path: Path, zygote: Zygote, before: Callable[[Path], None], fault: str
+) -> None:
     base, trace = tmp_path / "counted", tmp_path / "trace"
     base.mkdir()
     before(base)
     every = "trace=" + ",".join(f"?{name}" for name in CALLS)
-    whole = run(base, "-o", str(trace), "-e", every)
-    assert (whole.returncode, whole.stderr) == (0, b"")
-    assert len(whole.stdout.splitlines()) == 2
+    whole = zygote.run(base, "-o", str(trace), "-e", every)
+    assert (whole.code, whole.errors) == (0, "")
+    assert len(whole.said.splitlines()) == 2
     calls = list(calls_on(base, trace, before))
     assert {"openat", "fsync", "flock"} <= {name for name, _ in calls}
     assert len(calls) > 20
@@ -125,11 +192,11 @@ def test_every_system_call(tmp_path: Path, before: Callable[[Path], None], fault
         base.mkdir()
         before(base)
         inject = f"inject={name}:{fault}:when={number}"
-        ran = run(base, "-o", str(trace), "-e", f"trace={name}", "-e", inject)
-        told = f"{inject}: {ran.returncode} {ran.stderr.decode()[-600:]}"
-        assert "INJECTED" in trace.read_text() or ran.returncode == -9, told
-        assert ran.returncode in ({-9} if fault == "signal=KILL" else {0, 3}), told
-        check(base, ran.stdout, told)
+        ran = zygote.run(base, "-o", str(trace), "-e", f"trace={name}", "-e", inject)
+        told = f"{inject}: {ran.code} {ran.errors[-600:]}"
+        assert "INJECTED" in trace.read_text() or ran.code == -9, told
+        assert ran.code in ({-9} if fault == "signal=KILL" else {0, 3}), told
+        check(base, ran.said, told)
 
 
 def check(base: Path, said: bytes, told: str) -> None:

@@ -2,7 +2,6 @@
 
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ from ledger.__main__ import main
 from ledger.trust.note import parse
 from ledger.witness.policy import Policy, Witness, confirmations
 from ledger.witness.witnesses import Witnesses
-from tests.ledger.witnessing import Running, Serve, serving
+from tests.ledger.witnessing import Running, Serve
 
 
 def opened(
@@ -90,12 +89,6 @@ def test_a_log_that_grew_elsewhere_is_welcome(tmp_path: Path, signer: Signer) ->
     with opened(tmp_path / "log", signer, kept) as log:
         log.append(Entry("c", {}))
         assert kept.load() == log.checkpoint
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    with serving(tmp_path) as start:
-        yield start
 
 
 def asked(required: int, *running: Running) -> Witnesses:

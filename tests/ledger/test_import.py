@@ -328,15 +328,6 @@ def test_tampered_evidence_leaves_no_trace(
 # --- the command ------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def key_file(signer: Signer, tmp_path: Path) -> Path:
-    path = tmp_path / "keys" / "log"
-    path.parent.mkdir(mode=0o700)
-    path.write_text(signer.secret_text())
-    path.chmod(0o600)
-    return path
-
-
 def test_the_command(
     long: Path, foreign: Path, small: Path, key_file: Path, tmp_path: Path, capsys: Any
 ) -> None:

@@ -37,22 +37,6 @@ SEGMENT_BYTES = 4096
 Opened = Callable[[], TokenSignatureLedger]
 
 
-@pytest.fixture
-def reopen(tmp_path: Path, signer: Signer, clock: Callable[[], int]) -> Opened:
-    """Opens a ledger of very small segments."""
-
-    def opened() -> TokenSignatureLedger:
-        return TokenSignatureLedger(
-            FileStore(tmp_path / "log"),
-            signer,
-            clock=clock,
-            node="n1",
-            segment_bytes=SEGMENT_BYTES,
-        )
-
-    return opened
-
-
 def fill(ledger: TokenSignatureLedger, groups: int) -> None:
     for number in range(groups):
         name = ledger.objects.put(b"object %d" % (ledger.head.size // 40))
@@ -372,14 +356,6 @@ def test_a_ledger_in_memory_has_nothing_to_prune(signer: Signer, clock: Callable
         pytest.raises(ReadOnlyError, match="in a directory"),
     ):
         ledger.prune(3)
-
-
-@pytest.fixture
-def key_file(tmp_path: Path, signer: Signer) -> Path:
-    path = tmp_path / "key"
-    path.write_text(signer.secret_text())
-    path.chmod(0o600)
-    return path
 
 
 @pytest.mark.slow

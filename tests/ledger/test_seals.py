@@ -21,22 +21,6 @@ Opened = Callable[[], TokenSignatureLedger]
 
 
 @pytest.fixture
-def reopen(tmp_path: Path, signer: Signer, clock: Callable[[], int]) -> Opened:
-    """Opens a ledger of very small segments."""
-
-    def opened() -> TokenSignatureLedger:
-        return TokenSignatureLedger(
-            FileStore(tmp_path / "log"),
-            signer,
-            clock=clock,
-            node="n1",
-            segment_bytes=SEGMENT_BYTES,
-        )
-
-    return opened
-
-
-@pytest.fixture
 def long(reopen: Opened, tmp_path: Path) -> Path:
     """A closed ledger of 121 records in several segments."""
     with reopen() as ledger:

@@ -45,11 +45,6 @@ Opener = Callable[[], TokenSignatureLedger]
 
 
 @pytest.fixture
-def subjects(tmp_path: Path) -> Subjects:
-    return Subjects(tmp_path / "keys")
-
-
-@pytest.fixture
 def sealed(open_ledger: Opener, subjects: Subjects) -> list[Record]:
     """Two records of Ada with one of Bob between, in a closed ledger."""
     with open_ledger() as ledger:

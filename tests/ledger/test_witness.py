@@ -3,7 +3,7 @@
 import json
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
@@ -18,18 +18,12 @@ from ledger.trust.cosignature import Algorithm, Cosigner, CosignerKey, cosigned_
 from ledger.trust.note import Note, accepted, encode64, parse, parse_signatures
 from ledger.witness.key_file import create_cosigner
 from ledger.witness.request import MAX_REQUEST_BYTES, AddCheckpoint
-from tests.ledger.witnessing import ROOT, Growing, Running, Serve, command, environment, serving
+from tests.ledger.witnessing import ROOT, Growing, Running, Serve, command, environment
 
 VECTORS = ROOT / "tests/vectors/FiloSottile_torchwood/add_checkpoint_exchanges.json"
 SUPERSEDED = {2: 404}
 """Exchange 3 records 403 for an unknown origin, as that version of litewitness answered; C2SP
 tlog-witness has always demanded 404 there, and keeps 403 for wrong signatures."""
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    with serving(tmp_path) as start:
-        yield start
 
 
 @pytest.fixture

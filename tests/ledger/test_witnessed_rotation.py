@@ -1,7 +1,6 @@
 """A log under witnesses changes its key: those who were told before confirm it, others refuse."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,7 @@ from ledger.trust.note import encode64
 from ledger.witness.policy import Policy, Witness
 from ledger.witness.request import AddCheckpoint
 from ledger.witness.witnesses import Witnesses
-from tests.ledger.witnessing import Running, Serve, serving
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    with serving(tmp_path) as start:
-        yield start
+from tests.ledger.witnessing import Running, Serve
 
 
 def asked(running: Running) -> Witnesses:

@@ -2,14 +2,13 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ledger import Signer, TokenSignatureLedger, verify
 from tests.ledger.conftest import ORIGIN, SEED
-from tests.ledger.witnessing import Serve, environment, serving
+from tests.ledger.witnessing import Serve, environment
 
 APPENDING = """
 import sys, time
@@ -23,12 +22,6 @@ with Witnesses(policy) as them, TokenSignatureLedger.open(
     for n in range(20):
         log.append(Entry("a", {"n": n}))
 """
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    with serving(tmp_path) as start:
-        yield start
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sysconfig
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -20,6 +21,7 @@ from tests.sandbox.guests import JOB, LIMITS, Scripted, left_in
 FOLDER = Path(__file__).with_name("nondeterminism")
 PROBES = sorted(path.stem for path in FOLDER.glob("*.py"))
 BOUNDS = replace(LIMITS, memory_bytes=1 << 32, workspace_bytes=1 << 28, files=20_000, processes=64)
+AT_ONCE = 3
 _LEFT_OUT = shutil.ignore_patterns("tests", "__pycache__", "*.pyi", "*.h", "*.a", "*.pxd")
 
 
@@ -89,6 +91,12 @@ def record(folder: Path) -> Observed:
             ended.cause,
             tuple(sorted(left_in(sandbox).items())),
         )
+
+
+def record_many(folder: Path, count: int) -> Iterator[Observed]:
+    """``count`` recordings, some at once: each is load for the others, and starts while they run."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield from pool.map(record, [folder] * count)
 
 
 def _copy(folder: Path, into: int) -> None:

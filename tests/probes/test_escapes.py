@@ -13,7 +13,7 @@ from tempfile import gettempdir
 import pytest
 
 from os2shell.executors.guest import ImageSource
-from os2shell.executors.probes.attack import Verdict, attack
+from os2shell.executors.probes.attack import LIMITS, Verdict, attack
 from os2shell.executors.probes.errors import ProbesMissing, ProgramUnreadable
 from os2shell.executors.probes.program import (
     AttackClass,
@@ -55,6 +55,7 @@ def sandboxes() -> Iterator[ImageSource]:
     cache = Path(gettempdir()) / f"os2shell-test-images-{os.geteuid()}"
     cache.mkdir(exist_ok=True)
     images = ImageSource(cache, print)
+    images.start_ahead(LIMITS, always=True)
     yield images
     images.close()
 

@@ -82,3 +82,13 @@ def test_sleep_with_threads_keeps_their_order(ran: Run) -> None:
         "[t.start() for t in ts]; [t.join() for t in ts]"
     )
     assert ran(code).out == "1\n2\n3\n"
+
+
+def test_links_of_the_kernel_carry_the_numbers_that_stat_shows(ran: Run) -> None:
+    """Were they numbered twice, it would depend on the kernel's own device numbers, which vary."""
+    code = (
+        "import os\nread, write = os.pipe()\n"
+        "for path in ('/proc/self/ns/net', '/proc/self/ns/user', f'/proc/self/fd/{read}'):\n"
+        "    print(os.readlink(path).partition(':')[2] == f'[{os.stat(path).st_ino}]')\n"
+    )
+    assert ran(code).out == "True\nTrue\nTrue\n"

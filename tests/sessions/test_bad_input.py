@@ -128,7 +128,7 @@ def hidden_bubblewrap(os2: Os2, *words: str) -> "subprocess.CompletedProcess[byt
     return subprocess.run(
         [*command, sys.executable, "-m", "os2shell", *words],
         cwd=os2.workspace,
-        env={**os2.environment(), "OS2_IMAGES": str(os2.home / "images")},
+        env=os2.environment(),
         capture_output=True,
         timeout=60,
         check=False,
@@ -152,7 +152,7 @@ def test_forbidden_user_namespaces_are_said_with_their_remedy(os2: Os2) -> None:
     ran = subprocess.run(
         [*command, sys.executable, "-m", "os2shell", "python", "-c", "1"],
         cwd=os2.workspace,
-        env={**os2.environment(), "OS2_IMAGES": str(os2.home / "images")},
+        env=os2.environment(),
         capture_output=True,
         timeout=60,
         check=False,

@@ -4,25 +4,26 @@ import random
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from os2shell.executors.sandbox.tree import descendants
 from tests.house import Os2
 
-LOOP = "import sys, threading\nprint('shown', flush=True)\nthreading.Event().wait()\n"
+LOOP = "import os, select\nprint('shown', flush=True)\nselect.select([os.pipe()[0]], [], [])\n"
+"""Waits for what may yet come; a wait that nothing can end would be ended as a deadlock."""
 
 
-def guests() -> set[int]:
-    """Processes on this machine that run a guest boot."""
+def guests_of(shell: int) -> set[int]:
+    """Processes of ``shell`` that run a guest's boot."""
     found = set()
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and b"os2guest" in (entry / "cmdline").read_bytes():
-                found.add(int(entry.name))
-        except OSError:
-            continue
+    for pid in descendants(shell):
+        with suppress(OSError):
+            if b"os2guest" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.add(pid)
     return found
 
 
@@ -65,13 +66,13 @@ def test_a_living_shell_is_not_mistaken_for_a_crash(os2: Os2) -> None:
 
 
 def test_guest_dies_with_the_shell(os2: Os2) -> None:
-    before = guests()
     process = os2.start("python", "-c", LOOP)
     assert process.stdout
-    process.stdout.read(6)
+    assert process.stdout.read(6) == b"shown\n"
     deadline = time.monotonic() + 10
-    while not (mine := guests() - before):  # /proc may be read while others come and go
+    while not (mine := guests_of(process.pid)):  # /proc may be read while others come and go
         assert time.monotonic() < deadline
+        time.sleep(0.02)
     process.kill()
     process.communicate()
     wait_until_gone(mine)
@@ -113,7 +114,7 @@ def test_fifty_kills_at_random_moments_lose_nothing(os2: Os2) -> None:
     shown: dict[str, bytes] = {}
     os2.run("pyvm", "--eval", "'before'")
     started = time.monotonic()
-    os2.run("pyvm", "--eval", "'before'")
+    os2.start("pyvm", "--eval", "'before'").communicate()
     usual = time.monotonic() - started
     for turn in range(50):
         process = os2.start("pyvm", "--eval", str(turn), stdout=subprocess.PIPE)

@@ -24,7 +24,6 @@ from os2shell.executors.sandbox import (
     Sandbox,
     Tier,
 )
-from os2shell.executors.sandbox.tree import descendants
 
 SECOND_NS = 1_000_000_000
 LIMITS = Limits(
@@ -76,6 +75,10 @@ class Attacked:
 
 class Sandboxes(Protocol):
     """Where sandboxes come from."""
+
+    def start_ahead(self, limits: Limits, *, always: bool) -> None:
+        """Start one that the next run will find waiting, and with ``always`` others after it."""
+        ...
 
     def take_sandbox(self, limits: Limits, layers: tuple[str, ...]) -> Sandbox:
         """A started sandbox that has at least ``layers``."""
@@ -145,15 +148,14 @@ def _run(
     tree: dict[str, bytes],
 ) -> tuple[Ending, dict[str, bytes]]:
     """One run on the files in ``tree``; how it ended, and the files it left."""
-    before = set(descendants(os.getpid()))
     heard = Heard()
     with sandboxes.take_sandbox(LIMITS, required) as sandbox:
-        spaces = _pid_namespaces(set(descendants(os.getpid())) - before)
+        space = _pid_namespace(sandbox.guest_pid)
         with sandbox.writing():
             _fill(sandbox.workspace_fd, tree)
         ended = sandbox.run(_job(program, around), heard)
         left = dict(_files(sandbox.workspace_fd)) if program.runs > 1 else {}
-    alive = sum(_pid_namespace(pid) in spaces for pid in _all_processes() if _runs(pid))
+    alive = sum(_pid_namespace(pid) == space for pid in _all_processes() if space and _runs(pid))
     return Ending(ended, heard, alive, ended.layers), left
 
 
@@ -198,11 +200,6 @@ def _job(program: Program, around: Surroundings) -> Job:
         limits=LIMITS,
         imports=IMPORTS if restricted else (),
     )
-
-
-def _pid_namespaces(pids: set[int]) -> set[str]:
-    """The pid namespaces of these processes that are not our own."""
-    return {_pid_namespace(pid) for pid in pids} - {_pid_namespace(os.getpid()), ""}
 
 
 def _pid_namespace(pid: int) -> str:

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import ClassVar
 
 from ledger import Json
-from os2shell.executors.probes.attack import Attacked, Sandboxes, Verdict, attack
+from os2shell.executors.probes.attack import LIMITS, Attacked, Sandboxes, Verdict, attack
 from os2shell.executors.probes.program import Program, shipped
 from os2shell.executors.probes.surroundings import Surroundings
 from os2shell.model.capability import Capability
@@ -49,6 +49,7 @@ class EscapeProber:
         """Run them all, class by class; what was outside is made once, and removed."""
         programs = tuple(self._programs())
         found: list[Attacked] = []
+        self._sandboxes.start_ahead(LIMITS, always=True)
         with Surroundings() as around:
             for kind, group in groupby(programs, key=lambda each: each.kind):
                 made = [

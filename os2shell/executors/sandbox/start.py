@@ -84,6 +84,11 @@ class Sandbox:
         return self._process.workspace_fd
 
     @property
+    def guest_pid(self) -> int:
+        """The guest's main process, by the number that we know it by."""
+        return self._process.guest_pid
+
+    @property
     def owner(self) -> tuple[int, int] | None:
         """Who must own what is in ``/w``, as (uid, gid); None when that is ourselves."""
         return None if self._identity is None else (self._identity, self._identity)

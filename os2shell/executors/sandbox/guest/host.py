@@ -137,8 +137,8 @@ def install(start_ns: int) -> None:
     files = Files(start_ns)
     _install_folders(files)
     _install_imports(files)
-    _install_stat(files)
     _install_links(files)
+    _install_stat(files)
     _install_space(files)
     _install_machine()
 
@@ -177,7 +177,10 @@ class _Folder:
 
 
 def _install_links(files: Files) -> None:
-    """Links to pipes, sockets and namespaces carry the kernel's own numbers."""
+    """Links to pipes, sockets and namespaces carry the kernel's own numbers.
+
+    Looked at with the kernel's ``stat``: a number shown already must not be numbered again.
+    """
     real_readlink, real_stat = os.readlink, os.stat
 
     def readlink(path, *, dir_fd=None):
