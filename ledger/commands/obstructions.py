@@ -10,7 +10,7 @@ from ledger.chain.log import TokenSignatureLedger
 from ledger.commands import OK, trusted
 from ledger.commands.placed import content, place
 from ledger.commands.shown import document, printable
-from ledger.errors import DamagedError, WrongKey
+from ledger.errors import DamagedError, LedgerError, WrongKey
 from ledger.fleet.breach import breach
 from ledger.fleet.certificate import MAX_FILE_BYTES, read_certificate
 from ledger.fleet.fleet_log import FleetLog
@@ -39,14 +39,21 @@ def run(options: argparse.Namespace) -> int:
 
 
 def hand_out(certificate: bytes, out: Path | None, number: int = 1) -> None:
-    """Write a certificate to ``out`` (a later one to ``out``.number), or to standard output."""
+    """Write a certificate to ``out`` (a later one to ``out``.number), or to standard output.
+
+    Where the file cannot be written it goes to standard output too: the alarm must sound, and the
+    proof must not be lost.
+    """
     if out is not None and number > 1:
         out = out.with_name(f"{out.name}.{number}")
-    place(certificate, out)
-    if out is not None:
-        sys.stderr.write(
-            f"ledger: the certificate is in {printable(str(out))}; give it to others\n"
-        )
+    try:
+        place(certificate, out)
+        told = None if out is None else f"the certificate is in {out}; give it to others"
+    except LedgerError as problem:
+        place(certificate, None)
+        told = f"{problem}; the certificate is on standard output instead"
+    if told is not None:
+        sys.stderr.write(f"ledger: {printable(told)}\n")
 
 
 def opened(

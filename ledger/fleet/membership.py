@@ -143,14 +143,11 @@ def fold(records: Iterable[Record], fleet: Fleet | None = None, *, checked: bool
 def blames(certificate: Certificate, member: Member) -> bool:
     """Whether ``certificate``, if it holds, is about the key that ``member`` signs with now.
 
-    What a former key signed shows that it was stolen, and nothing against whoever rotated it away.
+    What a former key signed may show that it was stolen, and shows nothing against whoever rotated
+    it away.
     """
     signers = {statement.key for statement in certificate.statements}
-    return (
-        certificate.kind in _BLAMES
-        and certificate.origins == (member.name,)
-        and member.epochs.current.key in signers
-    )
+    return certificate.kind in _BLAMES and signers == {member.epochs.current.key}
 
 
 def _observed(member: Member, said: Observed, *, checked: bool) -> Member:

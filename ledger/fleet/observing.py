@@ -42,13 +42,15 @@ def contradiction(
     Only heads by keys of the member count, so that nobody is accused by a stranger's log.
     """
     shown = _newest(log, member.keys)
-    seen = earlier(shown[1].size) if shown is not None else None
-    if shown is None or seen is None:
+    if shown is None:
+        return None
+    key, head = shown
+    seen = earlier(_reach(member, key, head.size))
+    if seen is None:
         return None
     prefix = None
-    if seen.size < shown[1].size:
-        size = shown[1].size
-        prefix = Prefix(log.root_at(seen.size), log.prove_consistency(seen.size, size))
+    if seen.size < head.size:
+        prefix = Prefix(log.root_at(seen.size), log.prove_consistency(seen.size, head.size))
     return _two(member, seen, shown, prefix)
 
 
@@ -159,6 +161,17 @@ def _newest(
             last = head if stop is None or stop >= head.size else log.checkpoint_at(stop)
             return row.key, last
     return None
+
+
+def _reach(member: Member, key: PublicKey, size: int) -> int:
+    """Up to which size a head by ``key`` is to be held against what was observed.
+
+    Beyond its epoch a key says nothing: what a thief signed with it there contradicts nobody. But
+    what it signs there has a beginning, which must be the true one.
+    """
+    row = member.epochs.find(key)
+    stop = None if row is None else member.epochs.stop(row.number)
+    return size if stop is None else min(size, stop)
 
 
 def _two(
