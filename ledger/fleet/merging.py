@@ -48,6 +48,13 @@ class Merged(NamedTuple):
     record: Record
 
 
+class _Placed(NamedTuple):
+    """A record with its place in the order; two in one place compare by the names of their logs."""
+
+    place: tuple[int, str, int]
+    merged: Merged
+
+
 class _Seen(NamedTuple):
     """A head that was given for a log, with the keys up to the one that signed it."""
 
@@ -99,16 +106,17 @@ class Merge:
 
     def records(self) -> Iterator[Merged]:
         """All records, in the order (hlc, node, seq); whole only once this ends."""
-        views = {strand.origin: strand.view for strand in self.strands}
-        last: Merged | None = None
-        for found in in_order(*map(_followed, self.strands), key=_place):
-            if last is not None and _place(last) == _place(found):
-                statements = [
-                    views[each.origin].statement(each.record.seq) for each in (last, found)
-                ]
-                raise obstructed(Certificate.of(Obstruction.ONE_PLACE, statements))
-            yield found
+        last: _Placed | None = None
+        for found in in_order(*map(_followed, self.strands)):
+            if last is not None and last.place == found.place:
+                raise obstructed(self._in_one_place(last.merged, found.merged))
+            yield found.merged
             last = found
+
+    def _in_one_place(self, *both: Merged) -> Certificate:
+        views = {strand.origin: strand.view for strand in self.strands}
+        statements = [views[each.origin].statement(each.record.seq) for each in both]
+        return Certificate.of(Obstruction.ONE_PLACE, statements)
 
 
 def merge(views: Iterable[View]) -> Merge:
@@ -165,7 +173,7 @@ def _require_one_history(one: View, other: View) -> None:
         )
 
 
-def _followed(strand: Strand) -> Iterator[Merged]:
+def _followed(strand: Strand) -> Iterator[_Placed]:
     """The records of one log, by the rules of a log, through all heads that are known of it."""
     view, follower = strand.view, Follower()
     size, heads = view.head.size, _heads(strand)
@@ -211,7 +219,7 @@ def _heads(strand: Strand) -> dict[int, list[Checkpoint]]:
     return found
 
 
-def _taken(follower: Follower, records: list[Record], origin: str) -> list[Merged]:
+def _taken(follower: Follower, records: list[Record], origin: str) -> list[_Placed]:
     """``records`` once they held, made again from their bytes: nothing else of them counts."""
     bodies = [record.body for record in records]
     digests = [bytes(record.digest) for record in records]
@@ -219,15 +227,11 @@ def _taken(follower: Follower, records: list[Record], origin: str) -> list[Merge
     follower.take_records(bodies, digests, rows.append)
     if follower.origin != origin:
         raise DamagedError(0, f"expected the log {origin!r}, found {follower.origin!r}")
-    return [
-        Merged(origin, Record(*values, body, digest))  # type: ignore[arg-type, call-arg]  # checked
+    found = [
+        Record(*values, body, digest)  # type: ignore[arg-type, call-arg]  # checked
         for values, body, digest in zip(rows, bodies, digests, strict=True)
     ]
-
-
-def _place(merged: Merged) -> tuple[int, str, int]:
-    record = merged.record
-    return record.hlc, record.node, record.seq
+    return [_Placed((each.hlc, each.node, each.seq), Merged(origin, each)) for each in found]
 
 
 def _rank(view: View) -> tuple[int, bool, str]:
