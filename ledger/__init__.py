@@ -44,6 +44,7 @@ from ledger.errors import AlgorithmMissing as AlgorithmMissing
 from ledger.errors import BodyTooLarge as BodyTooLarge
 from ledger.errors import BundleError as BundleError
 from ledger.errors import CanonicalError as CanonicalError
+from ledger.errors import CertificateError as CertificateError
 from ledger.errors import CheckpointError as CheckpointError
 from ledger.errors import ClockError as ClockError
 from ledger.errors import ClosedError as ClosedError
@@ -54,19 +55,23 @@ from ledger.errors import DurabilityError as DurabilityError
 from ledger.errors import EntryError as EntryError
 from ledger.errors import EpochError as EpochError
 from ledger.errors import EquivocationError as EquivocationError
+from ledger.errors import FleetError as FleetError
 from ledger.errors import FormatError as FormatError
+from ledger.errors import Incomplete as Incomplete
 from ledger.errors import KeyExposed as KeyExposed
 from ledger.errors import KeyFormatError as KeyFormatError
 from ledger.errors import KeyMisplaced as KeyMisplaced
 from ledger.errors import KeyProblem as KeyProblem
 from ledger.errors import LedgerError as LedgerError
 from ledger.errors import LedgerMissing as LedgerMissing
+from ledger.errors import NodeUnknown as NodeUnknown
 from ledger.errors import NoteError as NoteError
 from ledger.errors import NotSealed as NotSealed
 from ledger.errors import ObjectDamaged as ObjectDamaged
 from ledger.errors import ObjectMissing as ObjectMissing
 from ledger.errors import ObjectProblem as ObjectProblem
 from ledger.errors import ObjectTooLarge as ObjectTooLarge
+from ledger.errors import Obstructed as Obstructed
 from ledger.errors import PolicyError as PolicyError
 from ledger.errors import PrivacyError as PrivacyError
 from ledger.errors import ProofError as ProofError
@@ -137,6 +142,18 @@ if TYPE_CHECKING:
     from ledger.evidence.exporting import write_verifier as write_verifier
     from ledger.evidence.importing import admit as admit
     from ledger.evidence.importing import rebuild as rebuild
+    from ledger.fleet.certificate import Certificate as Certificate
+    from ledger.fleet.certificate import read_certificate as read_certificate
+    from ledger.fleet.fleet_log import FleetLog as FleetLog
+    from ledger.fleet.lines import merge_lines as merge_lines
+    from ledger.fleet.membership import Fleet as Fleet
+    from ledger.fleet.membership import Member as Member
+    from ledger.fleet.merging import Merge as Merge
+    from ledger.fleet.merging import Merged as Merged
+    from ledger.fleet.merging import merge as merge
+    from ledger.fleet.obstruction import Obstruction as Obstruction
+    from ledger.fleet.views import LogView as LogView
+    from ledger.fleet.views import View as View
     from ledger.privacy.subjects import Sealed as Sealed
     from ledger.privacy.subjects import Shredding as Shredding
     from ledger.privacy.subjects import Subjects as Subjects
@@ -207,6 +224,18 @@ _LATE = {
     "write_verifier": "ledger.evidence.exporting",
     "admit": "ledger.evidence.importing",
     "rebuild": "ledger.evidence.importing",
+    "Certificate": "ledger.fleet.certificate",
+    "read_certificate": "ledger.fleet.certificate",
+    "FleetLog": "ledger.fleet.fleet_log",
+    "merge_lines": "ledger.fleet.lines",
+    "Fleet": "ledger.fleet.membership",
+    "Member": "ledger.fleet.membership",
+    "Merge": "ledger.fleet.merging",
+    "Merged": "ledger.fleet.merging",
+    "merge": "ledger.fleet.merging",
+    "Obstruction": "ledger.fleet.obstruction",
+    "LogView": "ledger.fleet.views",
+    "View": "ledger.fleet.views",
     "Sealed": "ledger.privacy.subjects",
     "Shredding": "ledger.privacy.subjects",
     "Subjects": "ledger.privacy.subjects",

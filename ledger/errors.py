@@ -44,6 +44,11 @@ LedgerError
 │   ├── RefusedHead         a witness does not cosign this; carries the HTTP status
 │   │   └── HeadConflict    it cosigned another size last; carries that size
 │   └── WitnessStoreError   what a witness remembers is damaged, or cannot be kept
+├── FleetError              logs of several nodes cannot be brought together
+│   ├── NodeUnknown         no record of the fleet log admitted this node
+│   ├── Incomplete          a node, a head or a proof is missing, and nothing is put in its place
+│   ├── CertificateError    the file is no certificate, or does not prove what it says
+│   └── Obstructed          a merge that is impossible; carries the certificate that proves it
 ├── QueryError              a question that no record can answer
 └── BundleError             an evidence bundle is malformed or does not hold
 """
@@ -272,6 +277,31 @@ class ShreddedError(PrivacyError):
 
 class BundleError(LedgerError):
     """An evidence bundle is malformed, hostile, or does not hold."""
+
+
+class FleetError(LedgerError):
+    """Logs of several nodes cannot be brought together."""
+
+
+class NodeUnknown(FleetError):
+    """No record of the fleet log admitted the node; it cannot admit itself."""
+
+
+class Incomplete(FleetError):
+    """Something is missing that a whole result would need; nothing proves who lacks it."""
+
+
+class CertificateError(FleetError):
+    """The file is no certificate of an obstruction, or does not prove what it says."""
+
+
+class Obstructed(FleetError):
+    """Logs that cannot be merged; ``certificate`` is the file that proves it to anybody."""
+
+    def __init__(self, reason: str, certificate: bytes) -> None:
+        """Say why, and carry the proof."""
+        super().__init__(reason)
+        self.certificate = certificate
 
 
 class QueryError(LedgerError):

@@ -22,6 +22,7 @@ NAMES: Final = (
     "equivocation",
     "keys",
     "witness",
+    "fleet",
     "export",
     "import",
     "subjects",

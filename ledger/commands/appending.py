@@ -40,15 +40,15 @@ def take_guards(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def opened(options: argparse.Namespace) -> TokenSignatureLedger:
-    """The ledger, which must be there already."""
+def opened(options: argparse.Namespace, *, create: bool = False) -> TokenSignatureLedger:
+    """The ledger, which must be there already, unless ``create`` makes it."""
     node = options.node or os.uname().nodename
     return TokenSignatureLedger.open(
         options.directory,
         KeyFile(options.key),
         clock=wall_clock,
         node=node,
-        create=False,
+        create=create,
         author=author(options),
         kept=KeptHead(options.kept) if options.kept is not None else None,
         witnesses=_witnesses(options.witnesses) if options.witnesses is not None else None,

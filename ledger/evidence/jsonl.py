@@ -56,17 +56,18 @@ def full_lines(
     directory: Path, public_key: PublicKey | None = None, *, objects: bool = False
 ) -> Iterator[bytes]:
     """The whole ledger in ``directory``; with ``objects``, also what its records refer to."""
-    return _ended(_full(directory, public_key, objects=objects))
+    return ended(_full(directory, public_key, objects=objects))
 
 
 def partial_lines(
     ledger: "TokenSignatureLedger", records: Iterable[Record], *, objects: bool = False
 ) -> Iterator[bytes]:
     """``records`` as ``ledger`` gave them, verified, and its signed head."""
-    return _ended(_partial(ledger, records, objects=objects))
+    return ended(_partial(ledger, records, objects=objects))
 
 
-def _ended(lines: Iterator[bytes]) -> Iterator[bytes]:
+def ended(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """``lines`` and the one that says how many there were, and the BLAKE3 of their bytes."""
     hasher, count = blake3(), 0
     for data in lines:
         hasher.update(data)
@@ -131,7 +132,12 @@ def segment_line(number: int) -> bytes:
 
 def record_line(record: Record) -> bytes:
     """The line of a record."""
-    value: dict[str, Plain] = {
+    return line(record_value(record))
+
+
+def record_value(record: Record) -> dict[str, Plain]:
+    """What the line of a record holds."""
+    return {
         "type": "record",
         "seq": record.seq,
         "time": instant(record),
@@ -147,7 +153,6 @@ def record_line(record: Record) -> bytes:
         "body": encode64(record.body),
         "chain": record.digest.hex(),
     }
-    return line(value)
 
 
 def checkpoint_line(note: bytes) -> bytes:

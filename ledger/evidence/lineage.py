@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from ledger.errors import BundleError
 from ledger.evidence.archive import Archive, ArchiveWriter
-from ledger.form.canonical import Digest
-from ledger.form.record import MAX_BODY_BYTES, ROTATED, unsealed
-from ledger.trust import checkpoint
-from ledger.trust.epochs import Epochs, successor
+from ledger.trust.epochs import Epochs
 from ledger.trust.keys import PublicKey
 from ledger.trust.merkle import HASH_BYTES, InclusionProof, leaf_hash, verify_inclusion
 from ledger.trust.note import MAX_NOTE_BYTES
+from ledger.trust.succession import Succession, succeed
 
 if TYPE_CHECKING:
     from ledger.chain.log import TokenSignatureLedger
@@ -43,12 +41,9 @@ class Lineage:
         for row in epochs:
             shown: dict[str, object] = {"first": row.first, "public_key": str(row.key)}
             if row.number:
-                before = ledger.checkpoint_at(row.first)
-                body = ledger.record(row.first - 1).body
-                proof = _last_leaf(ledger, row.first)
-                verify_inclusion(proof, leaf_hash(body), before.root)
-                shown["proof"] = [part.hex() for part in proof.hashes]
-                self._parts.append((before.note, body))
+                rotation = succession(ledger, row.first)
+                shown["proof"] = [part.hex() for part in rotation.hashes]
+                self._parts.append((rotation.note, rotation.body))
             self.rows.append(shown)
 
     def write(self, writer: ArchiveWriter) -> None:
@@ -56,6 +51,22 @@ class Lineage:
         for number, (note, body) in enumerate(self._parts, 1):
             for name, data in zip(entries(number), (note, body), strict=True):
                 writer.add(name, data)
+
+
+def succession(ledger: "TokenSignatureLedger", first: int) -> Succession:
+    """How ``ledger`` shows that the key of the epoch which begins with record ``first`` is its own.
+
+    The ledger proves records under its present head, and any two heads consistent. The proof
+    between ``first`` - 1 and ``first`` leaves is the one wanted, with the leaf itself in it; where
+    the smaller tree is a whole one, its root is left out.
+    """
+    before, body = ledger.checkpoint_at(first), ledger.record(first - 1).body
+    hashes = ledger.prove_consistency(first - 1, first)
+    whole = (first - 1).bit_count() == 1
+    wanted = (ledger.root_at(first - 1),) if whole else hashes[:1] + hashes[2:]
+    proof = InclusionProof(first - 1, first, wanted)
+    verify_inclusion(proof, leaf_hash(body), before.root)
+    return Succession(before.note, body, wanted)
 
 
 def entries(number: int) -> tuple[str, str]:
@@ -85,39 +96,19 @@ def proof_of(value: object, index: int, size: int) -> InclusionProof:
     return InclusionProof(index, size, tuple(_hash(part) for part in value))
 
 
-def _last_leaf(ledger: "TokenSignatureLedger", size: int) -> InclusionProof:
-    """The proof that the last of ``size`` leaves is one, under a head that is long past.
-
-    The ledger proves records under its present head, and any two heads consistent. The proof
-    between ``size`` - 1 and ``size`` leaves is the one wanted, with the leaf itself in it; where
-    the smaller tree is a whole one, its root is left out.
-    """
-    hashes = ledger.prove_consistency(size - 1, size)
-    whole = (size - 1).bit_count() == 1
-    wanted = (ledger.root_at(size - 1),) if whole else hashes[:1] + hashes[2:]
-    return InclusionProof(size - 1, size, wanted)
-
-
 def _rotated(archive: Archive, epochs: Epochs, row: object) -> Epochs:
     number = len(epochs)
     first, key = _row(row, _LATER_FIELDS)
-    note, body = (archive.read(name, MAX_NOTE_BYTES) for name in entries(number))
-    before = checkpoint.confirmed(note, epochs)
-    if before.size != first or first <= epochs.current.first or len(body) >= MAX_BODY_BYTES:
-        raise BundleError(
-            f"expected the last head of key {number - 1} over {first} records, found one over "
-            f"{before.size}"
-        )
     assert isinstance(row, dict)
-    verify_inclusion(proof_of(row["proof"], first - 1, first), leaf_hash(body), before.root)
-    record = unsealed(body, Digest(before.chain))
-    if (record.kind, record.seq) != (ROTATED, first - 1):
+    note, body = (archive.read(name, MAX_NOTE_BYTES) for name in entries(number))
+    hashes = proof_of(row["proof"], first - 1, first).hashes
+    before, rotated = succeed(epochs, Succession(note, body, hashes))
+    if (before.size, rotated.current.key) != (first, key):
         raise BundleError(
-            f"expected a rotation as record {first - 1}, found {record.kind} of {record.seq}"
+            f"expected the last head of key {number - 1} over {first} records and the rotation to "
+            f"{key}, found one over {before.size} and {rotated.current.key}"
         )
-    if successor(record.attributes) != (number, key):
-        raise BundleError(f"expected the rotation to key {number}, found one to another key")
-    return epochs.rotated(first, key, before.chain)
+    return rotated
 
 
 def _row(row: object, fields: set[str]) -> tuple[int, PublicKey]:

@@ -41,7 +41,12 @@ def milliseconds(record: Record) -> int:
 
 def instant(record: Record) -> str | None:
     """The same as RFC 3339 has it; None beyond the year 9999."""
-    seconds, ms = divmod(milliseconds(record), 1000)
+    return instant_of(record.hlc)
+
+
+def instant_of(hlc: int) -> str | None:
+    """The moment of a hybrid time, likewise."""
+    seconds, ms = divmod(hlc >> COUNTER_BITS, 1000)
     if seconds * 1000 + ms > _LAST_MS:
         return None
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03d}Z"

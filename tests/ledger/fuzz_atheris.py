@@ -15,13 +15,14 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 with atheris.instrument_imports(include=["ledger"]):
     from tests.ledger.mutants import refuses, targets
     from tests.ledger.mutants_of_evidence import evidence_targets
+    from tests.ledger.mutants_of_fleets import fleet_targets
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
         (base / "corpus").mkdir()
-        every = (*targets(base), *evidence_targets(base))
+        every = (*targets(base), *evidence_targets(base), *fleet_targets())
         for number, target in enumerate(every):
             for count, seed in enumerate(target.seeds):
                 (base / "corpus" / f"{number}-{count}").write_bytes(bytes([number]) + seed)

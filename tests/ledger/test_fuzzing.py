@@ -17,6 +17,7 @@ from ledger.storage.store import Position
 from ledger.trust import note
 from tests.ledger.mutants import ORIGIN, Target, mutants, refuses, targets
 from tests.ledger.mutants_of_evidence import evidence_targets
+from tests.ledger.mutants_of_fleets import fleet_targets
 
 MILLION = 1_000_000
 SMALL = 100  # of the shares, in a usual run
@@ -25,12 +26,13 @@ NAMES = (
     *("witness keys", "tile names", "epochs", "seals", "entry bundles", "inclusion proofs"),
     *("consistency proofs", "frames", "logs", "bundles", "record proofs", "growth proofs"),
     *("witness requests", "equivocations", "strangers' bundles", "lines of JSON"),
+    *("obstructions", "records of fleets"),
 )
 
 
 @pytest.fixture
 def all_targets(tmp_path: Path) -> dict[str, Target]:
-    every = (*targets(tmp_path), *evidence_targets(tmp_path))
+    every = (*targets(tmp_path), *evidence_targets(tmp_path), *fleet_targets())
     return {target.name: target for target in every}
 
 
