@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from os2shell.executors.sandbox import Image, Sandbox
+from os2shell.executors.sandbox.guest.channel import NUMBER
 from os2shell.executors.sandbox.tree import descendants
 from tests.sandbox.guests import JOB, LIMITS, Run, Scripted, alive
 
@@ -87,7 +88,7 @@ def test_odd_ends_do_not_hang(ran: Run, code: str) -> None:
     ],
 )
 def test_nonsense_on_the_control_socket_kills(ran: Run, message: str) -> None:
-    code = f"import os, time; os.write(3, {message})\nwhile True: pass"
+    code = f"import os, time; os.write({NUMBER}, {message})\nwhile True: pass"
     result = ran(code)
     assert (result.exit.code, result.exit.cause) == (137, "protocol")
 
