@@ -34,6 +34,18 @@ def test_output_limit_is_exact(ran: Run) -> None:
     assert result.out == "y" * 1234
 
 
+def test_sockets_of_many_processes_count_as_memory(ran: Run) -> None:
+    code = (
+        "import os, socket, time\nfor _ in range(5):\n    if os.fork() == 0: break\n"
+        "kept = [socket.socketpair() for _ in range(450)]\ntime.sleep(0.01)\n"
+        "import select; select.select([], [], [], 0)\nos.read(os.pipe()[0], 1)"
+    )
+    result = ran(code, limits={"wall_ns": 10 * SECOND_NS})
+    assert (result.exit.code, result.exit.cause) == (124, "limit.memory")
+    one = "import socket\nkept = [socket.socketpair() for _ in range(450)]\nprint(len(kept))"
+    assert ran(one).out == "450\n"
+
+
 def test_memory_limit_shows_the_traceback(ran: Run) -> None:
     assert ran("x = bytearray(1 << 30)").err.endswith("MemoryError\n")
 

@@ -232,10 +232,10 @@ def _pinned(fd: int) -> Iterator[int]:
 def _popen(
     words: tuple[str, ...], stdin: socket.socket, given: tuple[int, ...]
 ) -> subprocess.Popen[bytes]:
-    """Start it with ``stdin`` and ``given``, and no other descriptor of ours."""
+    """Start it with ``stdin`` and ``given``, and no other descriptor of ours; under the lock of ``_pinned``."""
     identity = outer_identity()
     try:
-        with fixed_addresses():
+        with fixed_addresses(), isolation.without_cores():
             return subprocess.Popen(
                 words,
                 pass_fds=given,
