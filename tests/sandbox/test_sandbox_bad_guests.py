@@ -283,7 +283,9 @@ def test_files_changed_until_the_very_end(bad: Bad) -> None:
 
 @pytest.mark.parametrize("message", [r"\xff" * 8, r"\0\0\0\x0b\0\0\0\x03ask\0\0\0\0"])
 def test_nonsense_for_the_recorder(bad: Bad, message: str) -> None:
-    code = f"import os\nprint('said', flush=True)\nos.write({NUMBER}, b'{message}')\nwhile True: pass"
+    code = (
+        f"import os\nprint('said', flush=True)\nos.write({NUMBER}, b'{message}')\nwhile True: pass"
+    )
     result = bad.run(code)
     assert result["code"] != 0
     assert result["out"] == b"said\n"

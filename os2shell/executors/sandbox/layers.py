@@ -59,7 +59,7 @@ _FILTERED = "2"
 _SECOND_NS = 1_000_000_000
 _OPEN_FILES = 1024
 _CORE_BYTES = 1
-"""No core is so small, and by this very number the kernel starts no handler of cores outside (core(5))."""
+"""No core is so small, and by this very number the kernel starts no handler of cores (core(5))."""
 _OWN_PROCESSES = 2
 """bubblewrap's own, which the kernel counts with the guest's."""
 _NAME_WIDTH = 26
@@ -186,7 +186,7 @@ def wanted_limits(limits: Limits) -> tuple[tuple[int, int, int], ...]:
 
 @contextmanager
 def without_cores() -> Iterator[None]:
-    """Children started inside have the limit of core files that the filter of system calls fixes later.
+    """Children started inside have the limit of cores that the filter of system calls fixes.
 
     It is this whole process's for that moment: hold a lock around it.
     """

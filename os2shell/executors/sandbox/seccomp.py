@@ -135,7 +135,7 @@ _FCNTLS = {
     "F_ADD_SEALS": 1033,
     "F_GET_SEALS": 1034,
 }
-"""No leases and no F_NOTIFY: the image's files are other runs' too. For the same reason no inotify."""
+"""No leases, no F_NOTIFY, nor inotify: the image's files are other runs' too."""
 _RLIMITS = frozenset(range(16))
 _RLIMIT_CORE = 4
 _PRCTLS = {
@@ -267,7 +267,7 @@ def _conditional(rules: _Rules) -> None:
 
 
 def _limits_but_cores(rules: _Rules) -> None:
-    """The limit of core files stays: at 0 the kernel would start the machine's own handler of cores, as root.
+    """The limit of core files stays: at 0 the kernel starts the machine's handler of cores, as root.
 
     Who sets it hears that it was done: no core is written either way.
     """

@@ -13,8 +13,8 @@ _READ_BYTES = 1 << 14
 class TreeUsage:
     """The sums over a tree. ``tasks`` counts threads too, as the kernel's own limit does.
 
-    Behind a descriptor may stand as much of the kernel's memory as a full socket holds, which no size of
-    a process shows.
+    Behind a descriptor may stand as much of the kernel's memory as a full socket holds, which no
+    size of a process shows.
     """
 
     cpu_ns: int

@@ -6,7 +6,7 @@ import ctypes
 import resource
 
 libc = ctypes.CDLL(None)
-pair = (ctypes.c_ulong * 2)
+pair = ctypes.c_ulong * 2
 wanted = ((0, 0), (resource.RLIM_INFINITY, resource.RLIM_INFINITY), (4096, 4096))
 for soft, hard in wanted:
     for way in (

@@ -16,7 +16,17 @@ for name in (
         continue
     if text and not text.startswith(b"6f733273-"):
         told.append(name)
-for path in ("/sys", "/run", "/var", "/home", "/root", "/dev/kmsg", "/dev/mem", "/dev/kvm", "/dev/fuse"):
+for path in (
+    "/sys",
+    "/run",
+    "/var",
+    "/home",
+    "/root",
+    "/dev/kmsg",
+    "/dev/mem",
+    "/dev/kvm",
+    "/dev/fuse",
+):
     if os.path.exists(path):
         told.append(path)
 print("escaped:" if told else "held: nothing is told", *told)

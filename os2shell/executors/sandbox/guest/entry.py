@@ -183,6 +183,7 @@ def _flush() -> None:
 
 def _exit_code(stop: SystemExit) -> int:
     """As CPython: a number is the code, None is 0, anything else is printed and gives 1."""
+    code: object
     try:
         code = stop.code
     except BaseException:
@@ -190,7 +191,7 @@ def _exit_code(stop: SystemExit) -> int:
     if code is None:
         return 0
     if issubclass(type(code), int):
-        number = int.__and__(code, -1)  # the number itself, whatever its class says of it
+        number = int.__and__(code, -1)  # type: ignore[operator]  # the number itself, whatever its class says of it
         return number & 255 if -_LONG <= number < _LONG else 255
     stream = open(2, "w", closefd=False) if sys.stderr is None else sys.stderr
     try:
@@ -222,11 +223,11 @@ def _strip(error: BaseException) -> None:
     pending: list = [error]
     while pending:
         error = pending.pop()
-        if error is None or id(error) in seen:
+        if id(error) in seen:
             continue
         seen[id(error)] = error
         error.__traceback__ = _without_ours(error.__traceback__)
-        pending += [error.__cause__, error.__context__]
+        pending += [each for each in (error.__cause__, error.__context__) if each is not None]
         if isinstance(error, BaseExceptionGroup):
             pending += error.exceptions
 

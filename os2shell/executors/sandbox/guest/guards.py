@@ -93,9 +93,7 @@ def _registering(value):
 def read_special(object, name):
     """``super().__special__``, and of nothing but a real ``super()``."""
     if type(object) is not super or issubclass(type(object.__self__), type):
-        raise AttributeError(
-            f"{name!r} is for super() of an instance only in restricted programs"
-        )
+        raise AttributeError(f"{name!r} is for super() of an instance only in restricted programs")
     return getattr(object, name)
 
 
