@@ -43,12 +43,12 @@ from os2shell.replay.benchmark import (
     row_of,
 )
 from os2shell.replay.player import Workshop, replay_run, trace_of
-from os2shell.replay.runs import TIERS, RecordedRun, recorded_runs
+from os2shell.replay.runs import RecordedRun, recorded_runs
 from os2shell.replay.trace import Step
 from os2shell.replay.verify_runs import Means
 
 BARE_ROUNDS = 3
-COMMANDS_BY_TIER = {tier: command for command, tier in TIERS.items()}
+COMMANDS_BY_TIER = {"native": "python", "restricted": "pyvm"}
 RECORDS_OF_A_RUN = 2
 """Its admission and its end."""
 

@@ -267,7 +267,7 @@ def _conditional(rules: _Rules) -> None:
 
 
 def _limits_but_cores(rules: _Rules) -> None:
-    """The limit of core files stays: at 0 the kernel starts the machine's handler of cores, as root.
+    """The limit of core files stays: at 0 the kernel starts the machine's core handler, as root.
 
     Who sets it hears that it was done: no core is written either way.
     """
