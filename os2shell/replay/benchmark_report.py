@@ -28,9 +28,8 @@ def events_per_second(result: Benchmark) -> int:
 
 def line_of(result: Benchmark) -> str:
     """One line of ``status``."""
-    word = "agree" if result.good else "DO NOT AGREE"
     return (
-        f"{result.suite}: {result.agreeing} of {result.replays} replays {word}; "
+        f"{result.suite}: {_agreement(result)}; "
         f"record {_ms(result.record_median_ns)}, replay {_ms(result.replay_median_ns)} "
         f"(p95 {_ms(result.replay_p95_ns)}), {events_per_second(result)} events/s"
     )
@@ -46,8 +45,7 @@ def text_of(result: Benchmark) -> str:
     wall, jobs = result.replay_wall_ns, result.jobs
     lines += [
         "",
-        f"agreement  {result.agreeing} of {result.replays} replays"
-        + ("" if result.good else "  NOT ALL AGREE"),
+        f"agreement  {_agreement(result)}",
         f"record     median {_ms(result.record_median_ns)}, p95 {_ms(result.record_p95_ns)}",
         f"replay     median {_ms(result.replay_median_ns)}, p95 {_ms(result.replay_p95_ns)}",
         (
@@ -64,6 +62,19 @@ def text_of(result: Benchmark) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def _agreement(result: Benchmark) -> str:
+    """How many replays agree, and how many programs did not even end as they must."""
+    word = "agree" if result.agreeing == result.replays else "agree, NOT ALL"
+    wrong = sum(not (row.skipped or row.expected) for row in result.rows)
+    whom = (
+        "1 program DID NOT END AS IT MUST"
+        if wrong == 1
+        else f"{wrong} programs DID NOT END AS THEY MUST"
+    )
+    ended = f"; {whom}" if wrong else ""
+    return f"{result.agreeing} of {result.replays} replays {word}{ended}"
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from os2shell.executors.sandbox.guest.channel import NUMBER
 from tests.house import DEFAULT_MANIFEST, Os2
 
 SMALL = {
@@ -282,7 +283,9 @@ def test_files_changed_until_the_very_end(bad: Bad) -> None:
 
 @pytest.mark.parametrize("message", [r"\xff" * 8, r"\0\0\0\x0b\0\0\0\x03ask\0\0\0\0"])
 def test_nonsense_for_the_recorder(bad: Bad, message: str) -> None:
-    code = f"import os\nprint('said', flush=True)\nos.write(3, b'{message}')\nwhile True: pass"
+    code = (
+        f"import os\nprint('said', flush=True)\nos.write({NUMBER}, b'{message}')\nwhile True: pass"
+    )
     result = bad.run(code)
     assert result["code"] != 0
     assert result["out"] == b"said\n"
@@ -292,7 +295,7 @@ def test_guest_that_asks_for_what_nobody_answers(bad: Bad) -> None:
     code = (
         "import os, struct\n"
         "body = b''.join(struct.pack('>I', len(f)) + f for f in (b'ask', b'files.read /etc/passwd'))\n"
-        "os.write(3, struct.pack('>I', len(body)) + body)\nprint(os.read(3, 100))\n"
+        f"os.write({NUMBER}, struct.pack('>I', len(body)) + body)\nprint(os.read({NUMBER}, 100))\n"
     )
     result = bad.run(code)
     assert result["code"] != 0

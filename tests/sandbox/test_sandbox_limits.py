@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from os2shell.executors.sandbox import Image, Sandbox
+from os2shell.executors.sandbox.guest.channel import NUMBER
 from os2shell.executors.sandbox.tree import descendants
 from tests.sandbox.guests import JOB, LIMITS, Run, Scripted, alive
 
@@ -31,6 +32,18 @@ def test_limit_is_named_and_ends_the_run(ran: Run, cause: str) -> None:
 def test_output_limit_is_exact(ran: Run) -> None:
     result = ran("print('y' * 5000)", limits={"output_bytes": 1234})
     assert result.out == "y" * 1234
+
+
+def test_sockets_of_many_processes_count_as_memory(ran: Run) -> None:
+    code = (
+        "import os, socket, time\nfor _ in range(5):\n    if os.fork() == 0: break\n"
+        "kept = [socket.socketpair() for _ in range(450)]\ntime.sleep(0.01)\n"
+        "import select; select.select([], [], [], 0)\nos.read(os.pipe()[0], 1)"
+    )
+    result = ran(code, limits={"wall_ns": 10 * SECOND_NS})
+    assert (result.exit.code, result.exit.cause) == (124, "limit.memory")
+    one = "import socket\nkept = [socket.socketpair() for _ in range(450)]\nprint(len(kept))"
+    assert ran(one).out == "450\n"
 
 
 def test_memory_limit_shows_the_traceback(ran: Run) -> None:
@@ -87,7 +100,7 @@ def test_odd_ends_do_not_hang(ran: Run, code: str) -> None:
     ],
 )
 def test_nonsense_on_the_control_socket_kills(ran: Run, message: str) -> None:
-    code = f"import os, time; os.write(3, {message})\nwhile True: pass"
+    code = f"import os, time; os.write({NUMBER}, {message})\nwhile True: pass"
     result = ran(code)
     assert (result.exit.code, result.exit.cause) == (137, "protocol")
 

@@ -55,6 +55,10 @@ def test_package_by_module_with_its_own_imports(ran: Run) -> None:
         ("raise SystemExit('no')", 1),
         ("1/0", 1),
         ("import os; os._exit(139)", 139),
+        ("import os; os._exit(-1)", 255),
+        ("raise SystemExit(2**70)", 255),
+        ("class I(int):\n    def __and__(self, other): return 'x'\nraise SystemExit(I(5))", 5),
+        ("class S(SystemExit):\n    code = property(lambda self: 1 / 0)\nraise S", 1),
         ("exit()", 0),
         ("import atexit; atexit.register(lambda: print('bye'))", 0),
     ],
@@ -62,6 +66,46 @@ def test_package_by_module_with_its_own_imports(ran: Run) -> None:
 def test_exit_codes_are_those_of_cpython(ran: Run, code: str, expected: int) -> None:
     result = ran(code)
     assert (result.exit.code, result.exit.cause) == (expected, "exit")
+
+
+def test_a_message_that_cannot_be_shown_ends_as_in_cpython(ran: Run) -> None:
+    result = ran("class C:\n    def __str__(self): return 1 / 0\nraise SystemExit(C())")
+    assert (result.exit.code, result.err) == (1, "\n")
+
+
+def test_a_long_chain_of_causes_shows_nothing_of_this_runtime(ran: Run) -> None:
+    code = "error = None\nfor n in range(3000):\n    made = ValueError(n)\n    made.__cause__ = error\n    error = made\nraise error"
+    result = ran(code)
+    assert result.exit.code == 1
+    assert "ValueError(2999)" in result.err or "ValueError: 2999" in result.err
+    assert "os2guest" not in result.err
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "for n in range(3, 1024):\n    try: os.close(n)\n    except OSError: pass",
+        "os.closerange(3, 1024)",
+        "os.closerange(3, os.sysconf('SC_OPEN_MAX'))",
+        "os.dup2(1, 3)",
+    ],
+)
+def test_a_program_may_close_every_descriptor_as_daemons_do(ran: Run, code: str) -> None:
+    result = ran(f"import os\n{code}\nprint(input())\nimport json", stdin=b"kept\n")
+    assert (result.exit.code, result.exit.cause) == (0, "exit")
+    assert (result.out, result.err) == ("kept\n", "")
+    assert "json" in result.exit.imports.allowed.names
+
+
+def test_a_recorder_closed_below_python_is_spoken_to_no_more(ran: Run) -> None:
+    code = (
+        "import ctypes, os, socket, sys\nfor n in range(900, 1024): ctypes.CDLL(None).close(n)\n"
+        "mine, other = socket.socketpair()\nfor n in range(900, 1023): os.dup2(mine.fileno(), n)\n"
+        "other.setblocking(False)\nprint(repr(sys.stdin.read()))\n"
+        "try: print(other.recv(99))\nexcept BlockingIOError: print('nothing')\nsys.exit(3)"
+    )
+    result = ran(code)
+    assert (result.out, result.exit.code, result.exit.cause) == ("''\nnothing\n", 3, "exit")
 
 
 def test_signal_is_named(ran: Run) -> None:
@@ -113,7 +157,7 @@ def test_nothing_of_the_host_is_visible(ran: Run) -> None:
     out = ran("import os; print(os.listdir('/'), os.listdir('/proc/self/fd'))").out
     assert out == (
         "['dev', 'etc', 'lib', 'lib64', 'os2', 'proc', 'py', 'tmp', 'usr', 'w'] "
-        "['0', '1', '2', '3', '4']\n"
+        "['0', '1', '1000', '2', '3']\n"
     )
 
 

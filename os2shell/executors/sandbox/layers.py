@@ -8,7 +8,8 @@ attempt that must fail. The boot is ours and lies in the image; no guest code ha
 """
 
 import resource
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -57,6 +58,8 @@ _ADDR_NO_RANDOMIZE = 0x0040000
 _FILTERED = "2"
 _SECOND_NS = 1_000_000_000
 _OPEN_FILES = 1024
+_CORE_BYTES = 1
+"""No core is so small, and by this very number the kernel starts no handler of cores (core(5))."""
 _OWN_PROCESSES = 2
 """bubblewrap's own, which the kernel counts with the guest's."""
 _NAME_WIDTH = 26
@@ -167,12 +170,11 @@ def wanted_limits(limits: Limits) -> tuple[tuple[int, int, int], ...]:
         resource.RLIMIT_CPU: max(1, -(-limits.cpu_ns // _SECOND_NS)),
         resource.RLIMIT_NOFILE: _OPEN_FILES,
         resource.RLIMIT_NPROC: limits.processes + _OWN_PROCESSES + _SPARE_PROCESSES,
-        resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: limits.workspace_bytes,
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
     }
-    rows = []
+    rows = [(resource.RLIMIT_CORE, _core_limit(), resource.getrlimit(resource.RLIMIT_CORE)[1])]
     for kind, value in wanted.items():
         hard = resource.getrlimit(kind)[1]
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
@@ -182,9 +184,32 @@ def wanted_limits(limits: Limits) -> tuple[tuple[int, int, int], ...]:
     return tuple(rows)
 
 
+@contextmanager
+def without_cores() -> Iterator[None]:
+    """Children started inside have the limit of cores that the filter of system calls fixes.
+
+    It is this whole process's for that moment: hold a lock around it.
+    """
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (_core_limit(), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
+
+
+def _core_limit() -> int:
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    return _CORE_BYTES if hard == resource.RLIM_INFINITY else min(_CORE_BYTES, hard)
+
+
 def limits_message(limits: Limits) -> bytes:
     """What the boot applies before it says hello: numbers, three to a limit."""
     return " ".join(str(number) for row in wanted_limits(limits) for number in row).encode()
+
+
+def _shown(number: int) -> str:
+    return "unlimited" if number == resource.RLIM_INFINITY else str(number)
 
 
 def _limited(pid: int, limits: Limits) -> bool:
@@ -194,6 +219,6 @@ def _limited(pid: int, limits: Limits) -> bool:
         words = line[_NAME_WIDTH:].split()
         held[line[:_NAME_WIDTH].strip()] = (words[0], words[1])
     return all(
-        held[_KERNEL_NAMES[kind]] == (str(soft), str(hard))
+        held[_KERNEL_NAMES[kind]] == tuple(map(_shown, (soft, hard)))
         for kind, soft, hard in wanted_limits(limits)
     )

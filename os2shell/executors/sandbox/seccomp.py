@@ -30,13 +30,13 @@ _LESS, _EQUAL, _GREATER, _MASKED = 2, 4, 6, 7
 
 _FILES = """
 access faccessat faccessat2 chdir fchdir chmod fchmod fchmodat fchmodat2 chown fchown fchownat
-lchown close close_range copy_file_range creat dup dup2 dup3 fadvise64 fallocate fcntl fdatasync
+lchown close close_range copy_file_range creat dup dup2 dup3 fadvise64 fallocate fdatasync
 flock fsync ftruncate truncate getcwd getdents getdents64 link linkat lseek mkdir mkdirat mknod
 mknodat open openat openat2 pread64 preadv preadv2 pwrite64 pwritev pwritev2 read readahead
 readlink readlinkat readv rename renameat renameat2 rmdir sendfile splice tee stat fstat lstat
 newfstatat statx statfs fstatfs symlink symlinkat sync_file_range umask unlink unlinkat utime
 utimes utimensat futimesat write writev getxattr lgetxattr fgetxattr listxattr llistxattr
-flistxattr pipe pipe2 inotify_init inotify_init1 inotify_add_watch inotify_rm_watch
+flistxattr pipe pipe2
 """
 _WAITING = """
 epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_wait epoll_wait_old epoll_pwait
@@ -54,7 +54,7 @@ execve exit exit_group fork vfork wait4 waitid kill tkill tgkill pidfd_open pidf
 getpid getppid gettid getpgid getpgrp setpgid getsid setsid set_tid_address rseq arch_prctl
 rt_sigaction rt_sigprocmask rt_sigpending rt_sigtimedwait rt_sigqueueinfo rt_tgsigqueueinfo
 rt_sigreturn rt_sigsuspend sigaltstack restart_syscall getuid geteuid getgid getegid getresuid
-getresgid getgroups capget getrlimit setrlimit prlimit64 getrusage getpriority setpriority times
+getresgid getgroups capget getrlimit getrusage getpriority setpriority times
 sysinfo uname getcpu sched_yield sched_getaffinity sched_setaffinity sched_getparam
 sched_getscheduler sched_getattr sched_get_priority_max sched_get_priority_min
 sched_rr_get_interval time gettimeofday clock_gettime clock_getres getrandom
@@ -111,6 +111,33 @@ _IOCTLS = {
     "FIOASYNC": 0x5452,
 }
 """What a program may ask of a terminal, a pipe or a file; TIOCSTI and TIOCLINUX are not here."""
+_FCNTLS = {
+    "F_DUPFD": 0,
+    "F_GETFD": 1,
+    "F_SETFD": 2,
+    "F_GETFL": 3,
+    "F_SETFL": 4,
+    "F_GETLK": 5,
+    "F_SETLK": 6,
+    "F_SETLKW": 7,
+    "F_SETOWN": 8,
+    "F_GETOWN": 9,
+    "F_SETSIG": 10,
+    "F_GETSIG": 11,
+    "F_SETOWN_EX": 15,
+    "F_GETOWN_EX": 16,
+    "F_OFD_GETLK": 36,
+    "F_OFD_SETLK": 37,
+    "F_OFD_SETLKW": 38,
+    "F_DUPFD_CLOEXEC": 1030,
+    "F_SETPIPE_SZ": 1031,
+    "F_GETPIPE_SZ": 1032,
+    "F_ADD_SEALS": 1033,
+    "F_GET_SEALS": 1034,
+}
+"""No leases, no F_NOTIFY, nor inotify: the image's files are other runs' too."""
+_RLIMITS = frozenset(range(16))
+_RLIMIT_CORE = 4
 _PRCTLS = {
     "SET_PDEATHSIG": 1,
     "GET_PDEATHSIG": 2,
@@ -234,6 +261,22 @@ def _conditional(rules: _Rules) -> None:
         rules.allow("ioctl", (1, _EQUAL, number, 0))
     for number in _PRCTLS.values():
         rules.allow("prctl", (0, _EQUAL, number, 0))
+    for number in _FCNTLS.values():
+        rules.allow("fcntl", (1, _EQUAL, number, 0))
+    _limits_but_cores(rules)
+
+
+def _limits_but_cores(rules: _Rules) -> None:
+    """The limit of core files stays: at 0 the kernel starts the machine's core handler, as root.
+
+    Who sets it hears that it was done: no core is written either way.
+    """
+    for number in _RLIMITS - {_RLIMIT_CORE}:
+        rules.allow("setrlimit", (0, _EQUAL, number, 0))
+        rules.allow("prlimit64", (1, _EQUAL, number, 0))
+    rules.allow("prlimit64", (1, _EQUAL, _RLIMIT_CORE, 0), (2, _EQUAL, 0, 0))
+    rules.refuse("prlimit64", 0, (1, _EQUAL, _RLIMIT_CORE, 0), (2, _GREATER, 0, 0))
+    rules.refuse("setrlimit", 0, (0, _EQUAL, _RLIMIT_CORE, 0))
 
 
 def present() -> bool:

@@ -34,6 +34,10 @@ from os2shell.executors.sandbox.process import GuestProcess
 TICK_NS = 50_000_000
 GRACE_NS = 2_000_000_000
 CHUNK_BYTES = 1 << 16
+FREE_DESCRIPTORS = 1024
+"""As many as one process may have; what more a tree has open counts as memory."""
+SOCKET_BYTES = 212_992
+"""What a full socket holds of the kernel's memory (net.core.wmem_default)."""
 _SIGNALLED = 128
 _KILLED_CODE = _SIGNALLED + signal.SIGKILL
 _ENDED_BY_US = {"interrupted": INTERRUPTED_CODE, "protocol": _KILLED_CODE}
@@ -169,7 +173,7 @@ class Supervisor:
         passed = {
             "limit.wall": self._tick_ns - self._start_ns > self._limits.wall_ns,
             "limit.cpu": self._cpu_ns > self._limits.cpu_ns,
-            "limit.memory": self._memory_now > self._limits.memory_bytes,
+            "limit.memory": self._memory_now + self._hidden_now > self._limits.memory_bytes,
             "limit.processes": self._tasks_now > self._limits.processes,
             "limit.files": max(self._process.inodes()) > self._limits.files,
             "limit.workspace_bytes": space.f_bfree == 0 and self._limits.workspace_bytes > 0,
@@ -183,11 +187,13 @@ class Supervisor:
         guests = tree.usage(below)
         self._cpu_ns = max(self._cpu_ns, own.cpu_ns + guests.cpu_ns)
         self._memory_now = guests.memory_bytes
+        self._hidden_now = max(0, guests.descriptors - FREE_DESCRIPTORS) * SOCKET_BYTES
         self._tasks_now = guests.tasks
         self._memory_peak = max(self._memory_peak, guests.memory_bytes)
         self._tasks_peak = max(self._tasks_peak, guests.tasks)
 
     _memory_now = 0
+    _hidden_now = 0
     _tasks_now = 0
 
     def _stdout(self) -> None:

@@ -5,7 +5,7 @@
 import os
 
 taken = 0
-for number in range(3, 64):
+for number in range(3, 1024):
     try:
         taken += os.write(number, b"\xff\xff\xff\xff")
         while taken < 64 << 20:

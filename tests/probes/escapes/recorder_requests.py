@@ -12,7 +12,7 @@ def message(*fields):
     return struct.pack(">I", len(body)) + body
 
 
-for number in range(3, 64):
+for number in range(3, 1024):
     try:
         os.write(number, message(b"ask", b"files.read /etc/passwd"))
     except OSError:

@@ -7,7 +7,7 @@ import stat
 pipes = {os.fstat(number).st_ino for number in (1, 2)}
 foreign = []
 for pid in [name for name in os.listdir("/proc") if name.isdigit()]:
-    for number in range(20):
+    for number in (*range(20), 1000):
         path = f"/proc/{pid}/fd/{number}"
         try:
             place = os.open(path, os.O_WRONLY | os.O_NONBLOCK)

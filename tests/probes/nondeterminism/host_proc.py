@@ -10,6 +10,8 @@ NAMES = (
     "self/auxv self/limits self/uid_map self/sessionid self/loginuid self/timens_offsets "
     "sys/kernel/hostname sys/kernel/osrelease sys/kernel/version sys/kernel/pid_max "
     "sys/kernel/threads-max sys/kernel/ns_last_pid sys/fs/file-nr sys/fs/inode-nr sys/vm/overcommit_memory "
+    "config.gz kallsyms iomem misc crypto irq/default_smp_affinity tty/drivers fs/nothing absent "
+    "sys/kernel/tainted sys/vm/max_map_count "
     "net/dev net/tcp net/unix net/sockstat pressure/cpu key-users locks keys sys/kernel/random/entropy_avail"
 )
 for name in NAMES.split():

@@ -33,19 +33,25 @@ def own(decorator, cls):
     if not issubclass(type(cls), type) or cls not in guards.own_classes:
         raise TypeError("a restricted program can decorate classes of its own only")
     made = decorator(cls)
+    guards.check_fields(made)
     guards.own_classes.add(made)
     return made
 
 
+def fields_allowed(names) -> None:
+    """Refuse fields that ``case C(x)`` would read of what only says to be a C: a frame, a name with ``_``."""
+    for name in names:
+        guards.allowed_name(name)
+
+
 def dataclass(cls=None, /, **options):
-    """``dataclasses.dataclass``, for the guest's own classes."""
+    """``dataclasses.dataclass``, for the guest's own classes; fields get plain names, for they become code."""
     import dataclasses
 
     def decorate(cls):
-        if issubclass(type(cls), type) and issubclass(cls, str):
-            raise TypeError(
-                "a text cannot be a dataclass in restricted programs: its fields hide methods"
-            )
+        fields_allowed(name for name in getattr(cls, "__annotations__", ()) if name != "_")
+        if getattr(cls, "_is_protocol", False):
+            raise TypeError("a protocol cannot be a dataclass in restricted programs")
         return own(dataclasses.dataclass(**options), cls)
 
     return decorate if cls is None else decorate(cls)
@@ -62,11 +68,22 @@ def namedtuple(typename, field_names, *, rename=False, defaults=None):
     """``collections.namedtuple``."""
     import collections
 
+    if isinstance(field_names, str):
+        field_names = str(field_names).replace(",", " ").split()
+    field_names = [str(name) for name in field_names]
+    fields_allowed(name for name in field_names if name[:1] != "_")  # refused, or renamed
     made = collections.namedtuple(
         typename, field_names, rename=rename, defaults=defaults, module="__main__"
     )
     guards.own_classes.add(made)
     return made
+
+
+def deepcopy(x):
+    """``copy.deepcopy`` without a memo: by one, a guest would say of what parts the copy is made."""
+    import copy
+
+    return copy.deepcopy(x)
 
 
 def attrgetter(attr, /, *attrs):
@@ -106,6 +123,7 @@ def delitem(container, key, /):
 
 ADAPTED = {
     ("collections", "namedtuple"): namedtuple,
+    ("copy", "deepcopy"): deepcopy,
     ("dataclasses", "dataclass"): dataclass,
     ("functools", "total_ordering"): total_ordering,
     ("functools", "wraps"): wraps,
@@ -121,6 +139,7 @@ def prepare(name, module) -> None:
     if name == "enum":
         _prepare_enum(module)
     elif name == "typing":
+        _prepare_named_tuple(module)
         guards.bases.update((type_of(module.NamedTuple), type_of(module.TypedDict)))
 
 
@@ -129,13 +148,33 @@ def type_of(special):
     return special.__mro_entries__((special,))[0]
 
 
+def _prepare_named_tuple(module) -> None:
+    """Both forms of ``NamedTuple`` come through one function, which gets pairs of name and type, or names."""
+    real = module._make_nmtuple
+    if real.__module__ == __name__:
+        return
+
+    def _make_nmtuple(name, fields, *rest, **options):
+        fixed = [tuple(each) if not isinstance(each, str) else each for each in fields]
+        fields_allowed(each if isinstance(each, str) else each[0] for each in fixed)
+        return real(name, fixed, *rest, **options)
+
+    module._make_nmtuple = _make_nmtuple
+
+
 def _prepare_enum(module) -> None:
-    """``Enum("Name", {…})`` would take any special method from the table: members have plain names."""
+    """``Enum("Name", {…})`` would take any special method from the table, and any class as ``type``.
+
+    Members have plain names, and the type is one that a class statement could inherit from.
+    """
     real = module.EnumType._create_
     if real.__module__ == __name__:
         return
 
     def _create_(cls, class_name, names, *, module=None, qualname=None, **options):
+        mixed_in = options.get("type") or object
+        if mixed_in not in guards.bases and mixed_in not in guards.own_classes:
+            raise TypeError("a restricted program cannot inherit from this type")
         if isinstance(names, str):
             names = str(names).replace(",", " ").split()
         pairs = list(names.items() if isinstance(names, dict) else names)

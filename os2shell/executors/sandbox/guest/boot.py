@@ -23,7 +23,7 @@ from . import (
     threads,
     zygote,
 )
-from .channel import Channel
+from .channel import NUMBER, Channel, keep_open
 
 _UNIX, _STREAM = 1, 1
 _CPYTHON_IGNORES = (_signal.SIGPIPE, _signal.SIGXFSZ)
@@ -46,6 +46,7 @@ def main() -> int:
     words = arguments.split(b"\0") if int(count) else []
     record = imports.Record()
     channel_exit = _exit_through(channel, record)
+    keep_open(channel)
     threads.install(seed, channel_exit, _leave)
     clock.install(int(start))
     entropy.install(seed, devices)
@@ -86,8 +87,8 @@ def main() -> int:
 
 
 def _take_control() -> "_socket.socket":
-    """The socket that bubblewrap passed as stdin becomes descriptor 3, and stdin /dev/null."""
-    control = os.dup(0)
+    """The socket that bubblewrap passed as stdin becomes descriptor NUMBER, and stdin /dev/null."""
+    control = os.dup2(0, NUMBER, inheritable=False)
     null = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
@@ -133,22 +134,19 @@ def _exit_through(channel: Channel, record):
     def tell(code: int, cause: str) -> None:
         if os.getpid() == own and not channel.cut:
             channel.send(*record.fields())
-            channel.send(b"outcome", b"%d" % (code & 255), cause.encode())
+            channel.send(b"outcome", b"%d" % code, cause.encode())
             channel.receive()
 
     def _exit(status: int) -> None:
         if isinstance(status, int):
-            tell(status, "exit")
+            tell(int.__and__(status, 255), "exit")
         leave(status)
 
     _exit.__module__ = "posix"
     _exit.__qualname__ = "_exit"
     os._exit = _exit
 
-    def cut() -> None:
-        channel.cut = True
-
-    os.register_at_fork(after_in_child=cut)
+    os.register_at_fork(after_in_child=channel.hang_up)
     return tell
 
 

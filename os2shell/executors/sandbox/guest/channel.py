@@ -9,8 +9,15 @@ replay can say where its guest stood when it asked for something else than was r
 
 import _socket
 import _thread
+import errno
+import os
+import posix
 import sys
 
+from .clock import named
+
+NUMBER = 1000
+"""Of the descriptor: beyond those that a program closes before it becomes a daemon."""
 _HEAD = 4
 _FRAMES = 24
 _NAME_CHARACTERS = 300
@@ -20,12 +27,30 @@ _LIBRARY = ("/py/", "<frozen ")
 
 
 class Channel:
-    """One request at a time; other threads wait. A forked child has none: its parent owns the line."""
+    """One request at a time; other threads wait. A forked child has none: its parent owns the line.
+
+    Whoever closes descriptors below Python has none either, and what took the number is not spoken to.
+    """
 
     def __init__(self, sock: _socket.socket) -> None:
         self._sock = sock
         self._lock = _thread.allocate_lock()
-        self.cut = False
+        self._cut = False
+        self._look = posix.fstat
+        self._inode = self._look(sock.fileno()).st_ino
+
+    @property
+    def cut(self) -> bool:
+        """Whether there is nobody to speak to any more."""
+        try:
+            self._cut = self._cut or self._look(self._sock.fileno()).st_ino != self._inode
+        except OSError:
+            self._cut = True
+        return self._cut
+
+    def hang_up(self) -> None:
+        """Speak no more."""
+        self._cut = True
 
     def send(self, *fields: bytes) -> None:
         """Send one message."""
@@ -65,6 +90,25 @@ class Channel:
                 raise EOFError("the host is gone")
             rest = rest[count:]
         return data
+
+
+def keep_open(channel: Channel) -> None:
+    """To ``os`` and ``posix`` the channel's descriptor is not there, to be closed least of all."""
+    kept = channel._sock.fileno()
+    real_close, real_closerange = os.close, os.closerange
+
+    def close(fd):
+        if fd == kept:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        real_close(fd)
+
+    def closerange(fd_low, fd_high, /):
+        real_closerange(fd_low, min(fd_high, kept))
+        real_closerange(max(fd_low, kept + 1), fd_high)
+
+    for function in (close, closerange):
+        setattr(os, function.__name__, named(function, "posix", function.__name__))
+        setattr(posix, function.__name__, function)
 
 
 def stack_of(frame, calls=None) -> bytes:

@@ -12,6 +12,7 @@ from types import ModuleType
 LIMIT_CODE = 124
 INTERRUPTED_CODE = 130
 _OURS = "/os2/"
+_LONG = 1 << 63
 
 
 class Plan:
@@ -182,19 +183,27 @@ def _flush() -> None:
 
 def _exit_code(stop: SystemExit) -> int:
     """As CPython: a number is the code, None is 0, anything else is printed and gives 1."""
-    code = stop.code
+    code: object
+    try:
+        code = stop.code
+    except BaseException:
+        code = stop
     if code is None:
         return 0
-    if isinstance(code, int):
-        return code & 255
-    print(code, file=sys.stderr)
+    if issubclass(type(code), int):
+        number = int.__and__(code, -1)  # type: ignore[operator]  # the number itself, whatever its class says of it
+        return number & 255 if -_LONG <= number < _LONG else 255
+    stream = open(2, "w", closefd=False) if sys.stderr is None else sys.stderr
+    try:
+        print(code, file=stream, flush=True)
+    except BaseException:
+        print(file=stream)
     return 1
 
 
 def show(error: BaseException) -> None:
     """Print an uncaught error by the guest's own excepthook, without frames of this runtime."""
-    seen: set = set()
-    _strip(error, seen)
+    _strip(error)
     kind, trace = type(error), error.__traceback__
     sys.last_type, sys.last_value, sys.last_traceback = kind, error, trace
     sys.last_exc = error
@@ -202,22 +211,25 @@ def show(error: BaseException) -> None:
         sys.excepthook(kind, error, trace)
     except BaseException as second:
         print("Error in sys.excepthook:", file=sys.stderr)
-        _strip(second, set())
+        _strip(second)
         sys.__excepthook__(type(second), second, second.__traceback__)
         print("\nOriginal exception was:", file=sys.stderr)
         sys.__excepthook__(kind, error, trace)
 
 
-def _strip(error: "BaseException | None", seen: set) -> None:
+def _strip(error: BaseException) -> None:
     """Take this runtime's frames out of the traceback of ``error`` and of all it is chained to."""
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
+    seen: dict = {}
+    pending: list = [error]
+    while pending:
+        error = pending.pop()
+        if id(error) in seen:
+            continue
+        seen[id(error)] = error
         error.__traceback__ = _without_ours(error.__traceback__)
+        pending += [each for each in (error.__cause__, error.__context__) if each is not None]
         if isinstance(error, BaseExceptionGroup):
-            for inner in error.exceptions:
-                _strip(inner, seen)
-        _strip(error.__cause__, seen)
-        error = error.__context__
+            pending += error.exceptions
 
 
 def _without_ours(trace):

@@ -95,15 +95,12 @@ NO_BASES = frozenset({"InitVar", "auto", "cached_property", "member", "nonmember
 
 
 class Facade:
-    """A module's public values.
+    """A module's public values; made by ``facade``.
 
     It has no ``__name__``: with one, ``from json import decoder`` would find the real submodule, for
-    the interpreter looks under that name among the loaded modules when an attribute is missing.
+    the interpreter looks under that name among the loaded modules when an attribute is missing. It has no
+    constructor: ``type(json)`` is this class, and an object whose ``__reduce_ex__`` a guest chose is a way out.
     """
-
-    def __init__(self, name, values) -> None:
-        self.__dict__.update(values)
-        self.__dict__["_name"] = name
 
     def __getattr__(self, name):
         raise AttributeError(
@@ -112,6 +109,14 @@ class Facade:
 
     def __repr__(self):
         return f"<module {self._name!r}, restricted>"
+
+
+def facade(name, values) -> Facade:
+    """The facade of the module ``name``, which holds ``values``."""
+    made = Facade()
+    made.__dict__.update(values)
+    made.__dict__["_name"] = name
+    return made
 
 
 class Importer:
@@ -157,10 +162,10 @@ class Importer:
         if made is None:
             pin = self._rules.pinned.get(name)
             if pin is None:
-                made = self._made[name] = Facade(name, public(name))
+                made = self._made[name] = facade(name, public(name))
                 self._record.note("allowed", name)
             else:
-                made = self._made[name] = Facade(name, {})  # ready for a circle of imports
+                made = self._made[name] = facade(name, {})  # ready for a circle of imports
                 try:
                     self._load(name, pin, made.__dict__)
                 except BaseException:

@@ -9,8 +9,9 @@ lies in any container that guests get (docs/decisions/0013).
 # Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,explicit-override,type-arg,attr-defined"
 
+import abc
 import collections
-from types import CodeType, FrameType, FunctionType, ModuleType, TracebackType
+from types import CodeType, FrameType, FunctionType, MethodType, ModuleType, TracebackType
 
 from RestrictedPython.transformer import INSPECT_ATTRIBUTES
 
@@ -18,6 +19,8 @@ from .formats import FORMATS, text_format
 
 READABLE = frozenset({"__name__", "__qualname__", "__doc__"})
 """Underscored attributes that anybody may read: texts."""
+JUDGED = FORMATS | {"register"}
+"""Names of methods that guests get a guarded version of, where the value is the one that is meant."""
 
 _MISSING = object()
 _SUSPECT = frozenset({ModuleType, FrameType, CodeType, type})
@@ -64,13 +67,33 @@ def guarded_getattr(object, name, default=_MISSING, /):
     value = getattr(object, name) if default is _MISSING else getattr(object, name, default)
     if name in FORMATS:
         value = text_format(value, name, guarded_getattr)
+    elif name == "register":
+        value = _registering(value)
     return opened(value, name)
+
+
+def _registering(value):
+    """``value``; where it is a class's ``ABC.register``, one that takes the guest's own classes only.
+
+    An instance by registration alone is matched by ``case C(x)``, which reads what ``C`` calls its fields.
+    """
+    if value is not abc.ABCMeta.register and (
+        type(value) is not MethodType or value.__func__ is not abc.ABCMeta.register
+    ):
+        return value
+
+    def register(*arguments):
+        if arguments[-1] not in own_classes:
+            raise TypeError("a restricted program can register classes of its own only")
+        return value(*arguments)
+
+    return register
 
 
 def read_special(object, name):
     """``super().__special__``, and of nothing but a real ``super()``."""
-    if type(object) is not super:
-        raise AttributeError(f"{name!r} is for super() only in restricted programs")
+    if type(object) is not super or issubclass(type(object.__self__), type):
+        raise AttributeError(f"{name!r} is for super() of an instance only in restricted programs")
     return getattr(object, name)
 
 
@@ -120,6 +143,16 @@ def _rarely_writable(object, kind):
     )
 
 
+def check_fields(cls) -> None:
+    """Refuse a text whose fields would be read past the guards, as ``case C(x)`` and ``astuple`` do."""
+    if issubclass(cls, str) and (
+        hasattr(cls, "__match_args__") or hasattr(cls, "__dataclass_fields__")
+    ):
+        raise TypeError(
+            "a text cannot be a dataclass in restricted programs: its fields hide methods"
+        )
+
+
 class TypeStandIn:
     """``type`` with one argument: ``type(x)``, ``isinstance(x, type)``, ``type[C]`` in annotations."""
 
@@ -160,6 +193,7 @@ class Metaclass:
     def __call__(self, name, parents, contents, **_):
         made = self._winner(parents)(name, parents, contents)
         if issubclass(type(made), type):
+            check_fields(made)
             own_classes.add(made)
         return made
 

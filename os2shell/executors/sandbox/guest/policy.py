@@ -19,8 +19,7 @@ from RestrictedPython.transformer import (
     copy_locations,
 )
 
-from .formats import FORMATS
-from .guards import READABLE
+from .guards import JUDGED, READABLE
 
 SPECIAL_METHODS = frozenset(
     f"__{name}__"
@@ -109,7 +108,7 @@ class Policy(RestrictingNodeTransformer):
         if isinstance(node.ctx, ast.Load):
             if node.attr in SPECIAL_METHODS and _is_super(node.value):
                 return self._guarded("_special_", node)
-            if node.attr in READABLE or node.attr in FORMATS:
+            if node.attr in READABLE or node.attr in JUDGED:
                 return self._guarded("_getattr_", node)
         if node.attr.startswith("_") and node.attr != "_":
             self.error(node, f'"{node.attr}" is an attribute that starts with "_"')
@@ -139,7 +138,7 @@ class Policy(RestrictingNodeTransformer):
 
     def visit_AugAssign(self, node):
         """As the assignment it is: the target's object is guarded once."""
-        if isinstance(node.target, ast.Attribute) and node.target.attr in FORMATS:
+        if isinstance(node.target, ast.Attribute) and node.target.attr in JUDGED:
             self.error(
                 node, f'"{node.target.attr}" cannot be the target of an augmented assignment'
             )

@@ -9,14 +9,23 @@ own folder cannot be covered, for its name is not known. C code reads what the k
 
 import errno
 import os
+import posix
 
+_FORMAT, _FOLDER = 0o170000, 0o040000
 _VARIABLE = frozenset(
     "cgroup io latency mountinfo mounts mountstats numa_maps pagemap personality sched schedstat smaps "
     "smaps_rollup stack statm syscall timers wchan oom_score ksm_stat".split()
 )
-_ALSO_PROC = frozenset(
-    {"/proc/locks", "/proc/mounts", "/proc/timer_list", "/proc/key-users", "/proc/keys"}
+_COVERED = frozenset(
+    "buddyinfo cgroups cmdline cpuinfo devices diskstats filesystems interrupts loadavg meminfo modules "
+    "pagetypeinfo partitions schedstat slabinfo softirqs stat swaps uptime version vmstat zoneinfo".split()
 )
+"""Files of the image lie over these; whatever else a kernel has beside them tells of its machine."""
+_OWN_SETTINGS = frozenset(
+    "kernel/cap_last_cap kernel/domainname kernel/hostname kernel/ngroups_max kernel/osrelease kernel/ostype "
+    "kernel/overflowgid kernel/overflowuid kernel/version".split()
+)
+_OWN_RANDOM = "kernel/random/"
 _COUNTED = (7, 8, 9, 10, 11, 12, 13, 14, 19, 21, 36, 39, 40, 41)
 """Fields of ``stat`` after the name, 0 being the state (proc(5)): faults, times, memory, processor."""
 _KEPT_STATUS = (
@@ -26,7 +35,11 @@ _KEPT_STATUS = (
 
 
 def _of_machine(name: str, parts) -> bool:
-    return parts[2] in ("net", "pressure") or name in _ALSO_PROC or name.startswith("/proc/sys/fs/")
+    """Whether this file, of no process, is the machine's own: its hardware, its load, its administrator's settings."""
+    if parts[2] == "sys":
+        setting = name[len("/proc/sys/") :]
+        return setting not in _OWN_SETTINGS and not setting.startswith(_OWN_RANDOM)
+    return parts[2] not in _COVERED and parts[2] != "sysvipc"
 
 
 def shown(path, real_open):
@@ -40,14 +53,26 @@ def shown(path, real_open):
     name = os.path.normpath(name)
     parts = name.split("/")
     last = parts[-1]
-    own = len(parts) > 3 and (parts[2] in ("self", "thread-self") or parts[2].isdigit())
-    if (own and (last in _VARIABLE or parts[3] == "net")) or _of_machine(name, parts):
+    is_process = parts[2] in ("self", "thread-self") or parts[2].isdigit()
+    own = is_process and len(parts) > 3
+    if own and (last in _VARIABLE or parts[3] == "net"):
         raise PermissionError(
             errno.EACCES, "what varies from run to run is not shown in a sandbox", name
+        )
+    if not is_process and _of_machine(name, parts) and not _is_folder(name):
+        raise PermissionError(
+            errno.EACCES, "what varies from machine to machine is not shown in a sandbox", name
         )
     if own and last in _SHOWN:
         return os.fsencode(_SHOWN[last](_read(name, real_open)))
     return None
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return (posix.stat(name).st_mode & _FORMAT) == _FOLDER
+    except OSError:
+        return False
 
 
 def _read(name: str, real_open) -> str:
