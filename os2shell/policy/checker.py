@@ -7,8 +7,6 @@ from os2shell.model.errors import Denied
 from os2shell.policy import network
 from os2shell.policy.manifest import Manifest
 
-SHOWN_ORIGINS = 8
-
 
 def admit(
     policy: Manifest | None, token: TokenId, command: str, needs: frozenset[Capability]
@@ -48,12 +46,10 @@ def _covers(need: Capability, pattern: str, scope: str) -> bool:
 
 
 def _listed(need: Capability, patterns: tuple[str, ...]) -> str:
-    """The patterns for people; of origins only the first, for a grant may have hundreds."""
-    if need is not Capability.NET_CONNECT:
-        return ", ".join(patterns) or "nothing"
-    shown = "; ".join(network.scope_of(word).told() for word in patterns[:SHOWN_ORIGINS])
-    more = len(patterns) - SHOWN_ORIGINS
-    return (f"{shown}; and {more} more" if more > 0 else shown) or "nothing"
+    """The patterns for people."""
+    if need is Capability.NET_CONNECT:
+        return network.Network(patterns, network.DEFAULT_LIMITS).told()
+    return ", ".join(patterns) or "nothing"
 
 
 def _remedy(policy: Manifest | None, need: str) -> str:

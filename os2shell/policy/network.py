@@ -19,6 +19,7 @@ SCHEMES = {"https": 443, "http": 80}
 """Schemes and their own ports."""
 PORT_MOST = 65_535
 HOST_CHARACTERS = 253
+SHOWN_ORIGINS = 8
 LEAST_LABELS = 2
 """A pattern names at least so many labels after its ``*.``: ``*.org`` would be half the world."""
 
@@ -51,6 +52,12 @@ class Network:
 
     words: tuple[str, ...]
     limits: NetworkLimits
+
+    def told(self) -> str:
+        """For people: the first grants, and how many more there are."""
+        shown = "; ".join(scope_of(word).told() for word in self.words[:SHOWN_ORIGINS])
+        more = len(self.words) - SHOWN_ORIGINS
+        return (f"{shown}; and {more} more" if more > 0 else shown) or "nothing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,13 @@ def between(step: Step, kind: str, question: Json) -> Difference:
 
 def told(kind: str, question: Json) -> str:
     """A question for people."""
-    return kind if question is None else f"{kind} {shown(question)}"
+    match question:
+        case None:
+            return kind
+        case {"method": str(method), "url": str(url)}:
+            return f"{kind} {method} {shown(url)}"
+        case _:
+            return f"{kind} {shown(question)}"
 
 
 def stack_of(effect: Effect) -> Stack:

@@ -12,7 +12,7 @@ from typing import NoReturn, cast
 
 from ledger import Digest, Json, LedgerError, ObjectStore, referred
 from os2shell.executors.guest import RunGuest
-from os2shell.executors.network.question import same_question
+from os2shell.executors.network.question import Exchange, same_question
 from os2shell.executors.workspace import list_tree
 from os2shell.executors.workspace import shown as shown_path
 from os2shell.model.effect import Determinism, Effect, Transcript, World
@@ -103,6 +103,8 @@ class TraceWorld:
                 between(step, effect.kind, question),
                 located=self._located(effect),
             )
+        if isinstance(effect, Exchange):
+            effect.adopt(step.question)
         return step
 
     def _again(self, effect: Effect, step: Step, transcript: Transcript) -> None:

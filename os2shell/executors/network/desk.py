@@ -142,7 +142,8 @@ class Desk:
         except Unfit as unfit:
             return replace(refused, rule=unfit.rule, found=unfit.found)
         effect = self._effect(asked, stack)
-        refused = replace(refused, method=effect.method, url=effect.url, remedy=_LIMIT_REMEDY)
+        url = effect.origin.text + asked.target.partition("?")[0]  # a query may hold secrets
+        refused = replace(refused, method=asked.method, url=url, remedy=_LIMIT_REMEDY)
         if self._requests > limits.requests:
             found = f"more than {limits.requests} requests in one run"
             return replace(refused, rule="network.requests", found=found)
@@ -180,16 +181,17 @@ class Desk:
         )
 
     def _note(self, asked: Exchange, answer: Answer | Failed) -> None:
+        url = cast("dict[str, Json]", asked.body())["url"]
         match answer:
             case Failed(Failure.ADDRESS, told, _):
-                self._denied.add(asked.method, asked.url, "net.connect:address", told)
+                self._denied.add(asked.method, url, "net.connect:address", told)
             case Failed(failed, told, _):
-                self._failed.add(asked.method, asked.url, failed, told)
+                self._failed.add(asked.method, url, failed, told)
             case Answer():
                 body = cast("dict[str, Json]", answer.body)
                 self._completed.add(
                     asked.method,
-                    asked.url,
+                    url,
                     answer.status,
                     answer.peer,
                     body["size"],

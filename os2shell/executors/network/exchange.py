@@ -162,7 +162,7 @@ class _Talk:
         try:
             self._send(body)
             head = self._head()
-            headers = tuple((_text(name), _text(value)) for name, value in head.headers)
+            headers = tuple((_text(name), _text(value)) for name, value in head.headers.raw_items())
             _refuse_two_framings(headers)
             reason = head.reason.decode(LATIN)
             return Reply(head.status_code, reason, headers, self._body(), peer, tls)

@@ -59,6 +59,7 @@ class Exchange:
     terms: Terms
     keyed: Callable[[], Keyed] = field(default=no_key, compare=False)
     asked_at: bytes = field(default=b"", compare=False)
+    recorded: list[Json] = field(default_factory=list, compare=False)
 
     @property
     def url(self) -> str:
@@ -68,6 +69,8 @@ class Exchange:
 
     def body(self) -> Json:
         """The question without its secrets."""
+        if self.recorded:
+            return self.recorded[-1]
         terms = self.terms
         question: dict[str, Json] = {
             "method": self.method,
@@ -83,6 +86,13 @@ class Exchange:
         if has_secrets(self.headers, self.target):
             question["key"] = self.keyed().name
         return question
+
+    def adopt(self, recorded: Json) -> None:
+        """Be the recorded question, which ``same_question`` holds for this one.
+
+        Its secrets stand there under a key that is not here, and a replay records what it asked.
+        """
+        self.recorded.append(recorded)
 
     def scope(self) -> str:
         """Method and origin, as grants of ``net.connect`` list them."""

@@ -16,6 +16,7 @@ import sys
 from .channel import Channel, fields_of
 from .clock import named
 
+_LENGTH_BYTES = 4
 _PIECE_BYTES = 1 << 15
 _HEAD_BYTES = 24 << 10
 _DENIED = "denied"
@@ -53,7 +54,7 @@ class Broker:
                 errno.EMSGSIZE, f"a request's head has at most {_HEAD_BYTES} bytes, and no NUL"
             )
         pieces = (body[at : at + _PIECE_BYTES] for at in range(0, len(body), _PIECE_BYTES))
-        told = fields_of(channel.ask(head, data=pieces))
+        told = fields_of(memoryview(channel.ask(head, data=pieces))[_LENGTH_BYTES:])
         if told[0] == b"answer":
             return told[1], told[2]
         name, text = told[1].decode(), told[2].decode("utf-8", "replace")
