@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
+from socket import AF_INET, AF_INET6, inet_ntop
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 """What can be granted. CONNECT and TRACE never are: one is a tunnel, the other echoes secrets."""
@@ -20,6 +21,7 @@ SCHEMES = {"https": 443, "http": 80}
 PORT_MOST = 65_535
 HOST_CHARACTERS = 253
 SHOWN_ORIGINS = 8
+IPV6 = 6
 LEAST_LABELS = 2
 """A pattern names at least so many labels after its ``*.``: ``*.org`` would be half the world."""
 
@@ -156,8 +158,8 @@ def canonical_host(text: str) -> str:
     """A host in the one form it is compared in; raises ``ValueError`` where it is none.
 
     Names are lower case and in the form that goes over the wire (``xn--…``). Addresses are as
-    ``ipaddress`` writes them; numbers that resolvers take for addresses (``127.1``, ``0x7f000001``)
-    are no hosts, and neither are zones (``fe80::1%eth0``).
+    inet_ntop writes them (versions of ``ipaddress`` differ); numbers that resolvers take for
+    addresses (``127.1``, ``0x7f000001``) are no hosts, and neither are zones (``fe80::1%eth0``).
     """
     host = text.lower()
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
@@ -171,7 +173,8 @@ def canonical_host(text: str) -> str:
         return host
     if isinstance(address, IPv6Address) and address.scope_id is not None:
         raise ValueError("an address with a zone")
-    return str(address)
+    family = AF_INET6 if address.version == IPV6 else AF_INET
+    return inet_ntop(family, address.packed)
 
 
 def canonical_pattern(text: str) -> str:

@@ -7,8 +7,9 @@ from os2shell.executors.network.question import Exchange, Refusal
 from os2shell.executors.terminal import ReadStdin
 from os2shell.model.effect import Effect
 from os2shell.model.errors import Unreadable
+from os2shell.model.shown import question_told
 from os2shell.model.stack import Stack
-from os2shell.replay.compare import Difference, shown
+from os2shell.replay.compare import Difference, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,7 @@ def between(step: Step, kind: str, question: Json) -> Difference:
 
 def told(kind: str, question: Json) -> str:
     """A question for people."""
-    match question:
-        case None:
-            return kind
-        case {"method": str(method), "url": str(url)}:
-            return f"{kind} {method} {shown(url)}"
-        case _:
-            return f"{kind} {shown(question)}"
+    return cut(question_told([kind, question]))
 
 
 def stack_of(effect: Effect) -> Stack:

@@ -48,7 +48,7 @@ from os2shell.model.errors import (
     from_ledger,
 )
 from os2shell.model.guest import Tier
-from os2shell.model.shown import one_line
+from os2shell.model.shown import question_told
 from os2shell.policy.grants import POLICY
 from os2shell.policy.manifest import Manifest, load_manifest
 from os2shell.repl.display import TerminalDisplay, say
@@ -109,7 +109,7 @@ class House:
                 f"its shell died; recorded, with {found.output_bytes} bytes of its output"
             )
             if found.unanswered is not None:
-                told = one_line(found.unanswered)[:SHOWN_QUESTION]
+                told = question_told(found.unanswered)[:SHOWN_QUESTION]
                 say(f"whether the other side did what it was asked is not known: {told}")
         if state.position - began > IMAGE_EVERY:
             take_image(engine, self.settings.cache, self.identity)

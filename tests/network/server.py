@@ -72,6 +72,9 @@ class Server:
             piece = made.recv(65536)
             if not piece:
                 raise ConnectionError
+            if piece.startswith(b"\x16\x03"):  # a TLS handshake
+                made.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+                raise ConnectionError
             data += piece
         return data.partition(b"\r\n\r\n")
 

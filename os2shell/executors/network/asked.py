@@ -20,6 +20,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _TARGET = re.compile(r"/[\x21\x22\x24-\x7e]*")  # a path and a query: no space, no fragment
 _NUMBER = re.compile(r"[0-9]{1,19}")
+_HOST = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*)(?::(?P<port>[0-9]{1,5}))?")
 
 FRAMING = frozenset(
     {
@@ -105,7 +106,7 @@ def _headers(lines: list[str], origin: Origin) -> Headers:
 def _is_kept(name: str, value: str, origin: Origin) -> bool:
     """Whether the header is the guest's to say; raises ``Unfit`` where it would bend the scope."""
     if name == "host":
-        if value.lower() not in {origin.authority, origin.text.partition("://")[2]}:
+        if not _names(value, origin):
             raise Unfit("host-header", "a Host header that names another host than the URL")
         return False
     if name in OVERRIDES:
@@ -113,3 +114,15 @@ def _is_kept(name: str, value: str, origin: Origin) -> bool:
     if name in {"upgrade", "expect"}:
         raise Unfit(name, f"the header {name}, which a broker of single exchanges cannot serve")
     return name not in FRAMING
+
+
+def _names(value: str, origin: Origin) -> bool:
+    """Whether a Host header names ``origin``, however it is written."""
+    found = _HOST.fullmatch(value)
+    if found is None:
+        return False
+    port = int(found["port"]) if found["port"] else SCHEMES[origin.scheme]
+    try:
+        return (canonical_host(found["host"]), port) == (origin.host, origin.port)
+    except ValueError:
+        return False

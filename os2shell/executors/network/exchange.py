@@ -155,6 +155,7 @@ class _Talk:
         self._stream = stream
         self._asked = asked
         self._clock = clock
+        self._ended = False
         self._state = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_BYTES_MOST)
 
     def reply(self, body: bytes, peer: str, tls: Tls | None) -> Reply:
@@ -167,9 +168,10 @@ class _Talk:
             reason = head.reason.decode(LATIN)
             return Reply(head.status_code, reason, headers, self._body(), peer, tls)
         except h11.RemoteProtocolError as error:
-            cut = "closed" in str(error)
-            failure = Failure.CLOSED if cut else Failure.MALFORMED
-            raise ExchangeFailed(failure, f"the answer is no HTTP/1.1: {error}") from None
+            if self._ended:
+                raise ExchangeFailed(Failure.CLOSED, "the answer was cut short") from None
+            told = f"the answer is no HTTP/1.1: {error}"
+            raise ExchangeFailed(Failure.MALFORMED, told) from None
         except h11.LocalProtocolError as error:  # asked.py lets nothing of the kind through
             raise ExchangeFailed(
                 Failure.MALFORMED, f"the question is no HTTP/1.1: {error}"
@@ -215,7 +217,9 @@ class _Talk:
             event = self._state.next_event()
             if event is h11.NEED_DATA:
                 self._stream.settimeout(self._clock.left())
-                self._state.receive_data(self._stream.recv(CHUNK_BYTES))
+                data = self._stream.recv(CHUNK_BYTES)
+                self._ended = not data
+                self._state.receive_data(data)
             elif isinstance(event, h11.Event):
                 return event
             else:
