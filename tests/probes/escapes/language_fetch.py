@@ -28,7 +28,7 @@ class Data(bytes):
 
 
 attempt("globals", lambda: getattr(net.fetch, "__globals__"))
-attempt("module", lambda: net.fetch.__module__)
+attempt("module", lambda: getattr(net.fetch, "__module__"))
 attempt("broker", lambda: net.BROKER)
 attempt("write", lambda: setattr(net, "fetch", None))
 attempt("class", lambda: setattr(net.Response, "text", None))
