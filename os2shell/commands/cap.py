@@ -14,6 +14,8 @@ from os2shell.model.shown import jsonable, one_line
 from os2shell.policy.budget import NOTHING, SPENT, left_of
 from os2shell.policy.grants import POLICY
 from os2shell.policy.manifest import LIMIT_UNITS, Manifest
+from os2shell.policy.network import Network, scope_of
+from os2shell.policy.network_tables import told_limits
 
 USAGE: Final = "cap show [TOKEN] | list, each with [--json]"
 
@@ -76,6 +78,7 @@ def _shown(args: Args, manifest: Manifest, context: Context) -> dict[str, Json]:
             key: int(getattr(manifest.limits, field)) // unit
             for key, (field, unit) in LIMIT_UNITS.items()
         },
+        **_network(manifest.network(token)),
         "budget": {
             "tokens": manifest.token_budget,
             "spent": account.spent,
@@ -83,6 +86,11 @@ def _shown(args: Args, manifest: Manifest, context: Context) -> dict[str, Json]:
             "left": left_of(manifest, account.spent, holds),
         },
     }
+
+
+def _network(network: Network | None) -> dict[str, Json]:
+    """The limits of the network, for who has any of it."""
+    return {} if network is None else {"network": dict(told_limits(network.limits))}
 
 
 def _listed(manifest: Manifest) -> dict[str, Json]:
@@ -114,9 +122,13 @@ def _show_text(body: dict[str, Json]) -> str:
         f"token {one_line(body['token'])} under manifest {one_line(body['manifest'])}",
         "grants",
     ]
-    lines += [f"  {name:<16}{_scope(scope)}" for name, scope in grants.items()]
+    lines += [f"  {name:<16}{_scope(name, scope)}" for name, scope in grants.items()]
     lines.append("limits of one run")
     lines += [f"  {name:<16}{one_line(value)}" for name, value in limits.items()]
+    network = body.get("network")
+    if isinstance(network, dict):
+        lines.append("network of one run")
+        lines += [f"  {name:<16}{one_line(value)}" for name, value in network.items()]
     lines.append("budget of all its runs, in tokens")
     if budget["tokens"] is None:
         lines.append(f"  no limit; spent {told['spent']}")
@@ -131,7 +143,7 @@ def _list_text(manifest: Manifest) -> str:
     lines = [f"manifest {manifest.name}"]
     for capability in Capability:
         holders = [
-            f"{token} ({_scope(list(held[capability]))})"
+            f"{token} ({_scope(capability, list(held[capability]))})"
             for token, held in sorted(manifest.grants.items())
             if capability in held
         ]
@@ -139,8 +151,10 @@ def _list_text(manifest: Manifest) -> str:
     return "\n".join(lines)
 
 
-def _scope(scope: Json) -> str:
+def _scope(capability: str, scope: Json) -> str:
     patterns = [str(item) for item in scope] if isinstance(scope, list) else []
+    if capability == Capability.NET_CONNECT:
+        return "; ".join(scope_of(word).told() for word in patterns) or "nothing"
     return "everything" if patterns == ["*"] else ", ".join(patterns) or "nothing"
 
 

@@ -16,6 +16,10 @@ from typing import ClassVar, Self
 
 from ledger import Digest, Json, ObjectStore
 from os2shell.executors.clock import now_ns
+from os2shell.executors.network.broker import Broker
+from os2shell.executors.network.desk import Desk
+from os2shell.executors.network.question import no_key
+from os2shell.executors.network.secret import Keyed
 from os2shell.executors.sandbox import Image, Job, Sandbox, load_image, prime, remedy_for
 from os2shell.executors.standby import Standby
 from os2shell.executors.terminal import ReadStdin
@@ -26,6 +30,7 @@ from os2shell.model.effect import Determinism, Stream, Transcript
 from os2shell.model.errors import CannotStart
 from os2shell.model.guest import EntryKind, Limits, Tier
 from os2shell.model.plain import ADDED, to_json
+from os2shell.policy.network import Network
 
 KEPT_IN_MEMORY_BYTES = 1 << 20
 AHEAD = 2
@@ -36,7 +41,8 @@ AHEAD = 2
 class RunGuest:
     """Ask for one run. The answer is ``{"result", "achieved", "usage"}``.
 
-    ``result`` is compared at replay: code, cause, stdout, stderr (content), tree, skipped, imports.
+    ``result`` is compared at replay: code, cause, stdout, stderr (content), tree, skipped, imports,
+    and ``network`` where the program asked for any (``Desk.report``).
     ``achieved`` says in what it ran: image digest, interpreter, isolation layers.
     """
 
@@ -56,6 +62,7 @@ class RunGuest:
     layers: tuple[str, ...]
     raw: bool
     token_budget: int | None = field(default=None, metadata=ADDED)
+    network: Network | None = field(default=None, metadata=ADDED)
 
     def body(self) -> Json:
         """Everything that decides the result."""
@@ -123,15 +130,25 @@ class ImageSource:
 class GuestRunner:
     """Performs runs, one sandbox each; keeps one started ahead when asked to."""
 
-    def __init__(self, objects: ObjectStore, images: ImageSource, stdin: int | None = None) -> None:
+    def __init__(
+        self,
+        objects: ObjectStore,
+        images: ImageSource,
+        stdin: int | None = None,
+        broker: Broker | None = None,
+        keyed: Callable[[], Keyed] = no_key,
+    ) -> None:
         """Trees and streams live in ``objects``.
 
-        ``stdin`` is the descriptor that an answer to the guest's reads may have to wait for; None
-        where every answer is there already, as it is at replay.
+        ``stdin`` is the descriptor that an answer to the guest's reads may have to wait for, and
+        ``broker`` who exchanges for the guest; None where every answer is there already, as it is
+        at replay. ``keyed`` gives the key that stands for secrets.
         """
         self._objects = objects
         self._images = images
         self._stdin = stdin
+        self._broker = broker
+        self._keyed = keyed
 
     def perform(self, effect: RunGuest, transcript: Transcript) -> Json:
         """Fill a sandbox, run, and take what it left."""
@@ -144,10 +161,12 @@ class GuestRunner:
                     sandbox.workspace_fd, effect.tree, self._objects, owner=sandbox.owner
                 )
             ignore = read_ignore(sandbox.workspace_fd)
+            desk = Desk(transcript, self._objects, effect.network, self._broker, self._keyed)
             streams = stack.enter_context(
-                KeptStreams(transcript, self._objects, effect, self._stdin)
+                KeptStreams(transcript, self._objects, effect, desk, self._stdin)
             )
             ended = sandbox.run(job_of(effect), streams)
+            desk.close()
             os.fchmod(sandbox.workspace_fd, 0o755)  # a guest may have locked even that
             left = capture(
                 sandbox.workspace_fd,
@@ -166,6 +185,7 @@ class GuestRunner:
                     "tree": left.tree,
                     "skipped": [f"{shown(item.path)} ({item.what})" for item in left.skipped],
                     "imports": to_json(ended.imports),
+                    **desk.report(),
                 },
                 "achieved": {
                     "image": bytes.fromhex(sandbox.image.digest),
@@ -182,10 +202,16 @@ class KeptStreams:
     """The sandbox's way to us: output is spooled, shown and kept; requests become effects."""
 
     def __init__(
-        self, transcript: Transcript, objects: ObjectStore, effect: RunGuest, stdin: int | None
+        self,
+        transcript: Transcript,
+        objects: ObjectStore,
+        effect: RunGuest,
+        desk: Desk,
+        stdin: int | None,
     ) -> None:
         """Keep both streams, on disk once they are long."""
         self._transcript = transcript
+        self._desk = desk
         self._objects = objects
         self._raw = effect.raw
         self._stdin = stdin
@@ -198,6 +224,7 @@ class KeptStreams:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._desk.close()
         for file in self._kept.values():
             file.close()
 
@@ -207,12 +234,18 @@ class KeptStreams:
         self._kept[name].write(chunk)
         self._transcript.output(name, chunk, raw=self._raw)
 
-    def waits_for(self, _request: bytes) -> int | None:
+    def data(self, piece: bytes) -> None:
+        """Take a piece of the next request's body."""
+        self._desk.data(piece)
+
+    def waits_for(self, request: bytes) -> int | None:
         """What must be readable before ``answer`` can be given without blocking."""
-        return self._stdin
+        return self._desk.begin(request) if Desk.serves(request) else self._stdin
 
     def answer(self, request: bytes) -> bytes:
-        """Answer one request of the guest, as an effect in the trace."""
+        """Answer one request of the guest, as an effect in the trace; ``waits_for`` was asked."""
+        if Desk.serves(request):
+            return self._desk.answer()
         words, _, stack = request.partition(b"\0")
         match words.split(b" "):
             case [b"stdin.read", size] if size.isdigit():

@@ -6,12 +6,17 @@ ledger's origin, and never leaves this folder. Whoever copies a workspace copies
 A key can be rotated: the new one takes the old one's place, and beside it the table of epochs is
 kept. That table says which past belongs to which key; so not even who steals the new key can
 put another past before it, in this user's eyes.
+
+Beside them lies, once it was wanted, the key under which secrets of network requests stand in the
+ledger as digests (``network/secret.py``); it is never rotated, or replays could not compare them.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from ledger import Epochs, KeyFile, KeyMisplaced, Pin, load_or_create_key, refuse_inside
+from os2shell.executors.network.secret import KEY_BYTES
 from os2shell.model.errors import CannotStart
 
 ORIGIN_PREFIX = "os2shell"
@@ -63,6 +68,28 @@ class KeyRing:
             file.flush()
             os.fsync(file.fileno())
         spare.rename(target)
+
+    def network_key(self, origin: str, *, make: bool) -> bytes | None:
+        """The key that stands for secrets in the ledger ``origin``; None where there is none.
+
+        Made once, whole or not at all: written aside and linked to its name, which the first wins.
+        """
+        path = self._folder / self.file_name(origin, "network")
+        if not path.exists() and make:
+            self._require_outside()
+            spare = path.with_name(f".{path.name}.{os.getpid()}")
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+            with os.fdopen(os.open(spare, flags, 0o600), "wb") as file:
+                file.write(os.urandom(KEY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                path.hardlink_to(spare)
+            spare.unlink()
+        key = path.read_bytes() if path.exists() else None
+        if key is not None and len(key) != KEY_BYTES:
+            raise CannotStart(f"{path} has {len(key)} bytes", expected=f"{KEY_BYTES}")
+        return key
 
     def _require_outside(self) -> None:
         """What runs in a workspace sees its files; a key among them would be anybody's."""

@@ -14,6 +14,7 @@ from os2shell.model.effect import Determinism, Transcript
 from os2shell.model.errors import Os2Error
 from os2shell.model.plain import to_json
 from os2shell.policy.manifest import Manifest
+from os2shell.policy.network import scope_of
 
 OLDEST_PYTHON = (3, 11)
 _KINDS = {
@@ -80,7 +81,7 @@ class MachineProber:
         checks = [_python(), _bubblewrap()]
         if checks[-1].ok:
             checks += [self._image(), *self._layers()]
-        checks.append(self._workspace_check())
+        checks += [self._network_check(), self._workspace_check()]
         return [to_json(check) for check in checks]
 
     def _image(self) -> Check:
@@ -112,6 +113,20 @@ class MachineProber:
             return Check(name, f"{told}, which the manifest requires", remedy_for(missing))
         return Check(name, f"{told}, which the manifest does not require: {remedy_for(missing)}")
 
+    def _network_check(self) -> Check:
+        """What the manifest grants, and whether somebody vouches for the internet's servers."""
+        held = {token: self._manifest.network(token) for token in self._manifest.grants}
+        grants = {token: network for token, network in held.items() if network is not None}
+        told = [f"{token}: {network.told()}" for token, network in grants.items()]
+        if not told:
+            return Check("network", "no program has the network: nobody holds net.connect")
+        scopes = [scope_of(word) for network in grants.values() for word in network.words]
+        if any(each.origin.scheme == "https" and not each.ca for each in scopes) and not _roots():
+            return Check(
+                "network", "no root certificates", "apt install ca-certificates, or name a ca"
+            )
+        return Check("network", "; ".join(told))
+
     def _workspace_check(self) -> Check:
         if os.access(self._workspace, os.W_OK | os.X_OK):
             return Check("workspace", f"{self._workspace} can be written")
@@ -125,6 +140,16 @@ def _python() -> Check:
     if sys.version_info[:2] >= OLDEST_PYTHON:
         return Check("python", found)
     return Check("python", found, "run os2 with Python 3.11 or newer")
+
+
+def _roots() -> bool:
+    """Whether this machine has certificates that vouch for servers."""
+    import ssl  # noqa: PLC0415 - only who grants the network asks
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    folder = Path(ssl.get_default_verify_paths().openssl_capath)  # loaded when wanted
+    return bool(context.get_ca_certs()) or (folder.is_dir() and any(folder.iterdir()))
 
 
 def _bubblewrap() -> Check:

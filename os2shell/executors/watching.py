@@ -6,6 +6,7 @@ differs each time may stand elsewhere. What can be checked is checked: a write i
 where the bytes that went before it were all the guest's own count.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -13,6 +14,9 @@ from typing import ClassVar
 
 from ledger import Digest, Json, ObjectStore
 from os2shell.executors.guest import ImageSource, RunGuest, UnknownRequest, job_of
+from os2shell.executors.network.desk import Desk
+from os2shell.executors.network.question import no_key
+from os2shell.executors.network.secret import Keyed
 from os2shell.executors.terminal import ReadStdin
 from os2shell.executors.workspace import populate
 from os2shell.model.capability import Capability
@@ -58,15 +62,22 @@ class WatchGuest:
 class GuestWatcher:
     """Performs ``WatchGuest``; what the run writes and leaves is thrown away."""
 
-    def __init__(self, objects: ObjectStore, images: ImageSource) -> None:
-        """Trees are read from ``objects``."""
+    def __init__(
+        self,
+        objects: ObjectStore,
+        images: ImageSource,
+        keyed: Callable[[], Keyed] = no_key,
+    ) -> None:
+        """Trees are read from ``objects``; ``keyed`` gives the key that stands for secrets."""
         self._objects = objects
         self._images = images
+        self._keyed = keyed
 
     def perform(self, effect: WatchGuest, transcript: Transcript) -> Json:
         """Run until the place is reached, or to the end."""
         run = effect.run
-        listener = _Listener(transcript, effect.place.partition(" ")[0])
+        desk = Desk(transcript, self._objects, run.network, keyed=self._keyed)
+        listener = _Listener(transcript, effect.place.partition(" ")[0], desk)
         with self._images.take_sandbox(run.limits, run.layers, run.tier) as sandbox:
             with sandbox.writing():
                 populate(sandbox.workspace_fd, Digest(run.tree), self._objects, owner=sandbox.owner)
@@ -82,10 +93,11 @@ class _Reached(Exception):
 class _Listener:
     """The run's way to us: streams are counted, the guest's word is kept."""
 
-    def __init__(self, transcript: Transcript, stream: str) -> None:
+    def __init__(self, transcript: Transcript, stream: str, desk: Desk) -> None:
         self.told: dict[str, Json] | None = None
         self._transcript = transcript
         self._stream = stream
+        self._desk = desk
         self._seen = 0
 
     def output(self, stream: str, chunk: bytes) -> None:
@@ -93,8 +105,15 @@ class _Listener:
         if stream == self._stream:
             self._seen += len(chunk)
 
+    def data(self, piece: bytes) -> None:
+        """Take a piece of a request's body."""
+        self._desk.data(piece)
+
     def answer(self, request: bytes) -> bytes:
         """Answer what a run may ask; keep what a watched one tells."""
+        if Desk.serves(request):
+            self._desk.begin(request)
+            return self._desk.answer()
         words, _, stack = request.partition(b"\0")
         match words.split(b" "):
             case [b"stdin.read", size] if size.isdigit():

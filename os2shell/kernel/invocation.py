@@ -23,6 +23,10 @@ from os2shell.policy.grants import POLICY
 
 S = TypeVar("S")
 
+OUTWARD = frozenset({Capability.NET_CONNECT})
+"""Powers whose use others see. What is asked by them is spooled before it is done, and what came of
+it at once: of a shell that died, the record must name what it may have done out there."""
+
 
 class Display(Protocol):
     """Where a face shows what a guest writes, while it writes."""
@@ -74,6 +78,12 @@ class Invocation:
         """The token whose grants count."""
         return self._token
 
+    def begin(self, effect: Effect) -> None:
+        """Check the power; spool the question where others will see that it was asked."""
+        self._check(effect)
+        if self._spool and effect.needs in OUTWARD:
+            self._spool.asked(encode([effect.kind, effect.body()]))
+
     def perform(self, effect: Effect) -> Json:
         """Check the power, perform, and remember question and answer."""
         self._check(effect)
@@ -87,6 +97,8 @@ class Invocation:
         outer.append(step)
         if self._spool and outer is self.steps:
             self._spool.step(encode(step))
+        elif self._spool and effect.needs in OUTWARD:
+            self._spool.nested(encode(step))
         return answer
 
     def allows(self, capability: Capability) -> bool:

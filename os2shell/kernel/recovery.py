@@ -8,7 +8,7 @@ next boot sweeps away. Sessions that are held by a living shell are left alone.
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger import Entry, Json, ObjectStore, encode
+from ledger import Entry, Json, ObjectStore, decode, encode
 from os2shell.kernel.engine import Engine
 from os2shell.kernel.intents import INTENTS, INTERRUPTED, Intent
 from os2shell.kernel.invocation import Identity
@@ -19,10 +19,15 @@ from os2shell.model.content import keep
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """One crash that was found: which intent, and how much of its output was saved."""
+    """One crash that was found: which intent, and how much of its output was saved.
+
+    ``unanswered`` is what it was asking others when it died, ``[kind, question]``: whether that was
+    done, nobody here knows.
+    """
 
     intent: Intent
     output_bytes: int
+    unanswered: Json = None
 
 
 def recover(engine: Engine, spool: Path, identity: Identity) -> tuple[Recovered, ...]:
@@ -40,8 +45,8 @@ def recover(engine: Engine, spool: Path, identity: Identity) -> tuple[Recovered,
         for intent in state.view(INTENTS).values():
             if intent.session == engine.session or not _dead(spool, intent.session, held):
                 continue
-            body, size = _body(intent, spool, engine.objects)
-            found.append(Recovered(intent, size))
+            body, size, asked = _body(intent, spool, engine.objects)
+            found.append(Recovered(intent, size, asked))
             entries.append(_entry(intent, body, identity))
         return entries
 
@@ -64,7 +69,7 @@ def _dead(spool: Path, session: str, held: dict[str, SessionLock]) -> bool:
     return True
 
 
-def _body(intent: Intent, spool: Path, objects: ObjectStore) -> tuple[dict[str, Json], int]:
+def _body(intent: Intent, spool: Path, objects: ObjectStore) -> tuple[dict[str, Json], int, Json]:
     remains = read_remains(spool_path(spool, intent.session, intent.seq))
     body: dict[str, Json] = {
         "admitted": intent.seq,
@@ -74,7 +79,13 @@ def _body(intent: Intent, spool: Path, objects: ObjectStore) -> tuple[dict[str, 
         "stderr": keep(objects, remains.stderr),
         "steps": keep(objects, encode(list(remains.steps))),
     }
-    return body, len(remains.stdout) + len(remains.stderr)
+    if remains.nested:
+        body["nested"] = keep(objects, encode([decode(step) for step in remains.nested]))
+    asked = None
+    if remains.unanswered is not None:
+        body["unanswered"] = keep(objects, remains.unanswered)
+        asked = decode(remains.unanswered)
+    return body, len(remains.stdout) + len(remains.stderr), asked
 
 
 def _entry(intent: Intent, body: dict[str, Json], identity: Identity) -> Entry:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from os2shell.model.effect import Stream
 
-STDOUT, STDERR, STEP = 1, 2, 3
+STDOUT, STDERR, STEP, ASKED, NESTED = 1, 2, 3, 4, 5
 STREAMS = {Stream.STDOUT: STDOUT, Stream.STDERR: STDERR}
 HEADER_BYTES = 5
 MODE = 0o600
@@ -95,6 +95,14 @@ class Spool:
         """Append one question and its answer, canonically encoded."""
         self._write(STEP, encoded)
 
+    def asked(self, encoded: bytes) -> None:
+        """Append a question that others will see, before it is asked."""
+        self._write(ASKED, encoded)
+
+    def nested(self, encoded: bytes) -> None:
+        """Append the guest's question and its answer, while the guest's own step goes on."""
+        self._write(NESTED, encoded)
+
     def close(self) -> None:
         """Forget the file: its content is in the ledger now."""
         os.close(self._descriptor)
@@ -109,21 +117,35 @@ class Spool:
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """What a dead invocation left: both streams and the encoded steps, as far as written."""
+    """What a dead invocation left: both streams and the encoded steps, as far as written.
+
+    ``nested`` are steps inside the one that was under way, ``unanswered`` the question that was
+    asked last and has no answer, as ``[kind, question]``; all encoded.
+    """
 
     stdout: bytes
     stderr: bytes
     steps: tuple[bytes, ...]
+    nested: tuple[bytes, ...] = ()
+    unanswered: bytes | None = None
 
 
 def read_remains(path: Path) -> Remains:
     """Read a spool file; a last frame that was cut short counts as far as it goes."""
-    parts: dict[int, list[bytes]] = {STDOUT: [], STDERR: [], STEP: []}
+    parts: dict[int, list[bytes]] = {STDOUT: [], STDERR: [], STEP: [], ASKED: [], NESTED: []}
+    unanswered = None
     with suppress(FileNotFoundError):
         for part, data, whole in _frames(path.read_bytes()):
-            if part in parts and (whole or part != STEP):
+            if part in parts and (whole or part in {STDOUT, STDERR}):
                 parts[part].append(data)
-    return Remains(b"".join(parts[STDOUT]), b"".join(parts[STDERR]), tuple(parts[STEP]))
+                unanswered = data if part == ASKED else None if part == NESTED else unanswered
+    return Remains(
+        b"".join(parts[STDOUT]),
+        b"".join(parts[STDERR]),
+        tuple(parts[STEP]),
+        tuple(parts[NESTED]),
+        unanswered,
+    )
 
 
 def spool_path(folder: Path, session: str, seq: int) -> Path:

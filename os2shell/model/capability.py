@@ -10,7 +10,7 @@ LOCAL = TokenId("local")
 
 
 class Capability(StrEnum):
-    """A power; the scope of a grant says over what (paths, programs)."""
+    """A power; the scope of a grant says over what (paths, programs, hosts)."""
 
     ADMIN = "admin"
     CLOCK_READ = "clock.read"
@@ -19,5 +19,6 @@ class Capability(StrEnum):
     FS_WRITE = "fs.write"
     LEDGER_READ = "ledger.read"
     MACHINE_PROBE = "machine.probe"
+    NET_CONNECT = "net.connect"
     PROCESS_SPAWN = "process.spawn"
     TERMINAL_READ = "terminal.read"

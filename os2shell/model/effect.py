@@ -44,6 +44,13 @@ class Transcript(Protocol):
         """Spool ``chunk`` and show it; ``raw`` lets a terminal execute it."""
         ...
 
+    def begin(self, effect: Effect) -> None:
+        """Check the power for a nested question that will be performed soon, and note it.
+
+        For what goes on while somebody else still listens. Raises ``Denied``.
+        """
+        ...
+
     def perform(self, effect: Effect) -> Json:
         """Ask a nested question on behalf of the guest; it enters the same trace."""
         ...

@@ -29,3 +29,16 @@ def one_line(value: Json) -> str:
             return " ".join(f"{key}={one_line(item)}" for key, item in value.items())
         case _:
             return str(value)
+
+
+def question_told(asked: Json) -> str:
+    """A question, ``[kind, body]``, in few words: of an exchange its method and URL."""
+    match asked:
+        case [str(kind), {"method": str(method), "url": str(url)}]:
+            return f"{kind} {method} {one_line(url)}"
+        case [str(kind), None]:
+            return kind
+        case [str(kind), body]:
+            return f"{kind} {one_line(body)}"
+        case _:
+            return one_line(asked)

@@ -4,6 +4,7 @@ from fnmatch import fnmatchcase
 
 from os2shell.model.capability import Capability, TokenId
 from os2shell.model.errors import Denied
+from os2shell.policy import network
 from os2shell.policy.manifest import Manifest
 
 
@@ -29,12 +30,26 @@ def check_scope(policy: Manifest | None, token: TokenId, need: Capability, scope
         raise Denied(
             f"token {token} does not hold {need}", rule=str(need), remedy=_remedy(policy, need)
         )
-    if scope and not any(fnmatchcase(scope, pattern) for pattern in patterns):
+    if scope and not any(_covers(need, pattern, scope) for pattern in patterns):
         raise Denied(
-            f"token {token} holds {need} for {', '.join(patterns) or 'nothing'}, not for {scope}",
+            f"token {token} holds {need} for {_listed(need, patterns)}, not for {scope}",
             rule=f"{need}:{scope}",
             remedy=_remedy(policy, need),
         )
+
+
+def _covers(need: Capability, pattern: str, scope: str) -> bool:
+    """Of hosts a ``*`` covers no more than a name's labels, so they are compared by parts."""
+    if need is Capability.NET_CONNECT:
+        return network.covers(pattern, scope)
+    return fnmatchcase(scope, pattern)
+
+
+def _listed(need: Capability, patterns: tuple[str, ...]) -> str:
+    """The patterns for people."""
+    if need is Capability.NET_CONNECT:
+        return network.Network(patterns, network.DEFAULT_LIMITS).told()
+    return ", ".join(patterns) or "nothing"
 
 
 def _remedy(policy: Manifest | None, need: str) -> str:

@@ -8,7 +8,7 @@ in force at any record is known from the ledger alone.
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -18,6 +18,8 @@ from os2shell.model.errors import ManifestError
 from os2shell.model.guest import Limits, Tier
 from os2shell.model.plain import from_json, to_json
 from os2shell.policy.imports import MODULE_NAME, PIN, native_words, restricted_words
+from os2shell.policy.network import DEFAULT_LIMITS, Network, NetworkLimits
+from os2shell.policy.network_tables import Authorities, Misfit, limits_of, scopes_of
 
 Grants = Mapping[TokenId, Mapping[Capability, tuple[str, ...]]]
 
@@ -68,13 +70,18 @@ BUDGET_KEY = "token_budget"
 NATIVE_KEY = "native_imports"
 """Where the native tier's import rules are recorded; left out where there are none."""
 
+NETWORK_KEY = "network"
+"""Where limits of the network are recorded; left out where nobody is granted it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """One validated manifest. ``grants`` maps token → capability → scope patterns.
 
     ``token_budget`` is what each token may spend in this ledger, all its runs together; None: no
-    limit. It is left out of the recorded form where there is none.
+    limit. It is left out of the recorded form where there is none. ``authorities`` are certificates
+    of private hosts, by the digest that is recorded in their place; a manifest that was read back
+    from the ledger has none of them.
     """
 
     name: str
@@ -84,6 +91,13 @@ class Manifest:
     restricted_imports: tuple[str, ...]
     token_budget: int | None = None
     native_imports: tuple[str, ...] = ()
+    network_limits: NetworkLimits = DEFAULT_LIMITS
+    authorities: Authorities = field(default_factory=dict, compare=False, repr=False)
+
+    def network(self, token: TokenId) -> Network | None:
+        """What ``token`` has of the network; None where it has nothing."""
+        words = self.grants.get(token, {}).get(Capability.NET_CONNECT)
+        return None if words is None else Network(words, self.network_limits)
 
     def imports(self, tier: Tier) -> tuple[str, ...]:
         """The import rules of ``tier``, as words of ``policy.imports``."""
@@ -94,6 +108,8 @@ class Manifest:
         budget: dict[str, Json] = {BUDGET_KEY: self.token_budget} if self.token_budget else {}
         words: list[Json] = list(self.native_imports)
         native: dict[str, Json] = {NATIVE_KEY: words} if words else {}
+        granted = any(Capability.NET_CONNECT in held for held in self.grants.values())
+        network: dict[str, Json] = {NETWORK_KEY: to_json(self.network_limits)} if granted else {}
         return {
             "name": self.name,
             "grants": {
@@ -105,6 +121,7 @@ class Manifest:
             "restricted_imports": list(self.restricted_imports),
             **budget,
             **native,
+            **network,
         }
 
     @property
@@ -134,9 +151,9 @@ def load_manifest(path: Path) -> Manifest:
 
 def limit_of(limits: Limits, name: str) -> tuple[str, int]:
     """The manifest's key for the limit ``name`` (a cause without ``limit.``), and its value."""
-    for key, (field, unit) in LIMIT_UNITS.items():
-        if field in {name, f"{name}_ns", f"{name}_bytes"}:
-            return key, int(getattr(limits, field)) // unit
+    for key, (each, unit) in LIMIT_UNITS.items():
+        if each in {name, f"{name}_ns", f"{name}_bytes"}:
+            return key, int(getattr(limits, each)) // unit
     raise KeyError(name)
 
 
@@ -167,6 +184,7 @@ def from_body(body: Json) -> Manifest:
                 native_imports=tuple(
                     str(word) for word in _items(cast("Json", added.get(NATIVE_KEY)))
                 ),
+                network_limits=_network_limits(cast("Json", added.get(NETWORK_KEY))),
             )
         case _:
             raise ManifestError("a recorded manifest of another form", expected="this version's")
@@ -178,24 +196,28 @@ class _Reader:
     def __init__(self, path: Path, text: str) -> None:
         self._path = path
         self._lines = text.splitlines()
+        self._authorities: Authorities = {}
 
     def manifest(self, content: dict[str, Any]) -> Manifest:
         self._keys(
             "",
             content,
-            {"name", "summary", "grants", "limits", "isolation", "restricted", "native"},
+            {"name", "summary", "grants", "limits", "isolation", "restricted", "native", "network"},
         )
         name = self._text("name", content.get("name"))
         if not NAME.fullmatch(name):
             self._fail("name", f"{name!r}", "lower-case letters, digits and dashes")
+        grants = self._grants(self._table("grants", content))
         return Manifest(
             name=name,
-            grants=self._grants(self._table("grants", content)),
+            grants=grants,
             limits=self._limits(self._table("limits", content)),
             required_layers=self._layers(self._table("isolation", content)),
             restricted_imports=self._imports(self._table("restricted", content)),
             token_budget=self._budget(self._table("limits", content)),
             native_imports=self._native(content.get("native", {})),
+            network_limits=self._network(content, grants),
+            authorities=self._authorities,
         )
 
     def _grants(self, table: dict[str, Any]) -> Grants:
@@ -208,20 +230,42 @@ class _Reader:
                 if key not in known:
                     self._fail(key, f"capability {key!r}", "one of " + ", ".join(sorted(known)))
             grants[TokenId(token)] = {
-                Capability(key): self._texts(key, scope) for key, scope in held.items()
+                Capability(key): self._scope(key, scope) for key, scope in held.items()
             }
         return grants
+
+    def _scope(self, key: str, scope: object) -> tuple[str, ...]:
+        if key != Capability.NET_CONNECT:
+            return self._texts(key, scope)
+        try:
+            return scopes_of(scope, self._beside, self._authorities)
+        except Misfit as misfit:
+            self._fail(misfit.key, misfit.found, misfit.expected)
+
+    def _beside(self, name: str) -> bytes:
+        """The bytes of a file, named from the manifest's own folder."""
+        return (self._path.parent / name).read_bytes()
+
+    def _network(self, content: dict[str, Any], grants: Grants) -> NetworkLimits:
+        if "network" not in content:
+            return DEFAULT_LIMITS
+        if not any(Capability.NET_CONNECT in held for held in grants.values()):
+            self._fail("network", "limits of a network that nobody is granted", "net.connect")
+        try:
+            return limits_of(content["network"])
+        except Misfit as misfit:
+            self._fail(misfit.key, misfit.found, misfit.expected)
 
     def _limits(self, table: dict[str, Any]) -> Limits:
         self._keys("limits", table, {*LIMIT_UNITS, BUDGET_KEY})
         fields: dict[str, int] = {}
-        for key, (field, unit) in LIMIT_UNITS.items():
+        for key, (name, unit) in LIMIT_UNITS.items():
             value = table.get(key)
             if value is None:
                 self._fail("limits", f"no {key}", f"{key} as a whole number above 0")
             if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
                 self._fail(key, f"{value!r}", "a whole number above 0")
-            fields[field] = value * unit
+            fields[name] = value * unit
         return Limits(**fields)
 
     def _budget(self, table: dict[str, Any]) -> int | None:
@@ -309,6 +353,10 @@ class _Reader:
 
 def _pairs(value: Json) -> list[tuple[str, Json]]:
     return list(value.items()) if isinstance(value, dict) else []
+
+
+def _network_limits(value: Json) -> NetworkLimits:
+    return DEFAULT_LIMITS if value is None else from_json(NetworkLimits, value)
 
 
 def _number(value: object) -> int | None:

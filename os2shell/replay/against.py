@@ -27,10 +27,12 @@ from os2shell.model.capability import TokenId
 from os2shell.model.plain import from_json
 from os2shell.replay.causes import of_changed_input
 from os2shell.replay.compare import Difference, compare_ends, compare_entries
-from os2shell.replay.locate import Locator
+from os2shell.replay.compare import shown as shown_body
+from os2shell.replay.heard import Heard, NotHeard
+from os2shell.replay.locate import Located, Locator
 from os2shell.replay.player import Finding, Workshop, replay_run, trace_of
 from os2shell.replay.runs import RecordedRun
-from os2shell.replay.trace import Step, heard_in
+from os2shell.replay.steps import Step, between, stack_of
 from os2shell.replay.verdict import ChangedInput, Divergence, Verdict
 
 SHOWN_PATHS = 20
@@ -109,9 +111,13 @@ def _perform(run: RecordedRun, step: Step, tree: Digest, workshop: Workshop) -> 
     """Run the recorded question on ``tree``; the first difference of its result, or None."""
     effect = replace(from_json(RunGuest, step.question), tree=tree)
     command = workshop.commands.find(run.command)
-    world = _Answers(step.nested)
+    world = Heard(step.nested)
     invocation = Invocation(command, TokenId(run.admitted.token), run.state, world, Dark())
-    answer = cast("dict[str, dict[str, Json]]", workshop.pure.perform(effect, invocation))
+    locator = Locator(workshop.pure, workshop.objects)
+    try:
+        answer = cast("dict[str, dict[str, Json]]", workshop.pure.perform(effect, invocation))
+    except NotHeard as other:
+        return _asked_otherwise(other, locator.asked(effect, stack_of(other.effect)))
     recorded = cast("dict[str, dict[str, Json]]", step.answer)["result"]
     result = answer["result"]
     found = compare_ends(recorded, result, workshop.objects) or _compare_writes(
@@ -121,8 +127,7 @@ def _perform(run: RecordedRun, step: Step, tree: Digest, workshop: Workshop) -> 
     )
     if found is None:
         return None
-    locator = Locator(workshop.pure, workshop.objects)
-    located = locator.find(effect, heard_in(step.nested), found.place)
+    located = locator.find(effect, step.nested, found.place)
     return Divergence(
         0,
         RunGuest.kind,
@@ -138,6 +143,28 @@ def _perform(run: RecordedRun, step: Step, tree: Digest, workshop: Workshop) -> 
     )
 
 
+def _asked_otherwise(other: NotHeard, located: Located) -> Divergence:
+    """The program asks the network another question; there is no answer to run it on."""
+    kind, question = other.effect.kind, other.effect.body()
+    if other.step is None:
+        found = Difference(
+            "a question that was not recorded", "no more questions", shown_body(question)
+        )
+    else:
+        found = between(other.step, kind, question)
+    return Divergence(
+        0,
+        kind,
+        found.what,
+        found.expected,
+        found.got,
+        "none",
+        of_changed_input(found),
+        site=located.site,
+        unlocated=located.unlocated,
+    )
+
+
 def _compare_writes(one: Writes, other: Writes, objects: ObjectStore) -> Difference | None:
     """The first path that the two runs did not leave alike."""
     for path in sorted({*one, *other}):
@@ -145,18 +172,6 @@ def _compare_writes(one: Writes, other: Writes, objects: ObjectStore) -> Differe
         if before != after:
             return compare_entries(path, before, after, objects)
     return None
-
-
-class _Answers:
-    """Answers the program's own requests from the recording, in order, whatever their sizes."""
-
-    def __init__(self, steps: tuple[Step, ...]) -> None:
-        self._pending = b"".join(cast("bytes", step.answer) for step in steps)
-
-    def perform(self, effect: object, _transcript: object) -> Json:
-        size = int(str(getattr(effect, "size", 0)))
-        chunk, self._pending = self._pending[:size], self._pending[size:]
-        return chunk
 
 
 def _run_step(steps: tuple[Step, ...]) -> Step | None:

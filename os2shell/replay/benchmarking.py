@@ -44,7 +44,7 @@ from os2shell.replay.benchmark import (
 )
 from os2shell.replay.player import Workshop, replay_run, trace_of
 from os2shell.replay.runs import RecordedRun, recorded_runs
-from os2shell.replay.trace import Step
+from os2shell.replay.steps import Step
 from os2shell.replay.verify_runs import Means
 
 BARE_ROUNDS = 3

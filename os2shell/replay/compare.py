@@ -94,7 +94,11 @@ def compare_entries(
 
 def shown(value: Json) -> str:
     """``value`` on one line, digests in hex, cut at ``SHOWN_CHARACTERS``."""
-    text = one_line(value)
+    return cut(one_line(value))
+
+
+def cut(text: str) -> str:
+    """``text``, at most ``SHOWN_CHARACTERS`` of it."""
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 

@@ -4,18 +4,20 @@ The source shown is that of the tree the program ran on, never of the workspace 
 guest's word is bounded and made printable here; what it cannot tell is said in words.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
-from ledger import Json, LedgerError, ObjectStore
+from ledger import LedgerError, ObjectStore
 from os2shell.executors.guest import RunGuest
 from os2shell.executors.watching import Deed, WatchGuest
 from os2shell.executors.workspace import list_tree
 from os2shell.executors.workspace import shown as shown_path
-from os2shell.model.effect import Effect, Stream, World
+from os2shell.model.effect import World
 from os2shell.model.errors import Os2Error
 from os2shell.model.guest import EntryKind
 from os2shell.model.stack import Frame, Stack
+from os2shell.replay.heard import Heard
+from os2shell.replay.steps import Step
 from os2shell.replay.verdict import Call, Site
 
 ASKED = "asked"
@@ -48,12 +50,12 @@ class Locator:
         """Where ``run`` asked what it was not recorded to ask."""
         return self._site(run, ASKED, stack, ())
 
-    def find(self, run: RunGuest, heard: bytes, place: str) -> Located:
-        """Where ``run`` comes to ``place``; it hears ``heard`` once more. Runs the guest."""
+    def find(self, run: RunGuest, heard: Sequence[Step], place: str) -> Located:
+        """Where ``run`` comes to ``place``; it hears what it was told. Runs the guest."""
         if not place:
             return Located()
         try:
-            told = self._pure.perform(WatchGuest(run, place), _Hearing(heard))
+            told = self._pure.perform(WatchGuest(run, place), Heard(heard))
         except Os2Error as error:
             return Located(unlocated=f"running it once more to find it failed: {error}")
         match told:
@@ -112,22 +114,6 @@ _NEVER = {
     "end": "the program ran to its end",
     "path": "no line of Python opened it",
 }
-
-
-class _Hearing:
-    """Answers the program's own reads from what was recorded, in order, whatever their sizes."""
-
-    def __init__(self, heard: bytes) -> None:
-        self._pending = heard
-
-    def output(self, stream: Stream, chunk: bytes, *, raw: bool) -> None:
-        """Nobody listens."""
-
-    def perform(self, effect: Effect) -> Json:
-        """The next bytes."""
-        size = int(str(cast("dict[str, Json]", effect.body())["size"]))
-        chunk, self._pending = self._pending[:size], self._pending[size:]
-        return chunk
 
 
 def _call(frame: Frame) -> Call:

@@ -16,7 +16,8 @@ from os2shell.model.errors import Broken, Os2Error, UnknownCommand, Unreadable
 from os2shell.model.plain import from_json
 from os2shell.replay.engines import Differ
 from os2shell.replay.runs import RecordedRun
-from os2shell.replay.trace import Step, TraceWorld, steps_of
+from os2shell.replay.steps import Step, steps_of
+from os2shell.replay.trace import TraceWorld
 from os2shell.replay.verdict import Divergence, ReplayImpossible, ReplayStopped, Verdict
 from os2shell.replay.window import Window
 

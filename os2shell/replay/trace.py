@@ -8,51 +8,24 @@ more, on the recorded answers and into nowhere.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import NoReturn, cast
 
-from ledger import Digest, Json, LedgerError, ObjectStore, encode
+from ledger import Digest, Json, LedgerError, ObjectStore, referred
 from os2shell.executors.guest import RunGuest
-from os2shell.executors.terminal import ReadStdin
+from os2shell.executors.network.question import Exchange, same_question
 from os2shell.executors.workspace import list_tree
 from os2shell.executors.workspace import shown as shown_path
 from os2shell.model.effect import Determinism, Effect, Transcript, World
-from os2shell.model.errors import Broken, Unreadable
-from os2shell.model.stack import Stack
+from os2shell.model.errors import Broken
 from os2shell.replay.causes import OTHERWISE, likely
 from os2shell.replay.compare import END, Difference, compare_results, shown
 from os2shell.replay.engines import Differ, engine_finding
 from os2shell.replay.locate import NOT_SOUGHT, Located, Locator
+from os2shell.replay.steps import Step, between, stack_of, told
 from os2shell.replay.verdict import Divergence, ReplayImpossible, ReplayStopped, Verdict
 
 REPEATABLE_LIMITS = frozenset({"limit.output"})
 """Limits that fall at the same byte every time; the others depend on the machine's pace."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One question and its answer, with the questions asked meanwhile."""
-
-    kind: str
-    question: Json
-    answer: Json
-    nested: tuple["Step", ...]
-
-    @classmethod
-    def of(cls, body: Json) -> "Step":
-        """Read a recorded step."""
-        match body:
-            case [str(kind), question, answer, nested]:
-                return cls(kind, question, answer, steps_of(nested))
-            case _:
-                raise Unreadable("a recorded step has no known form")
-
-
-def steps_of(body: Json) -> tuple[Step, ...]:
-    """Read a recorded list of steps; raises ``Unreadable``."""
-    if not isinstance(body, list):
-        raise Unreadable("a recorded trace has no known form")
-    return tuple(Step.of(item) for item in body)
 
 
 class TraceWorld:
@@ -91,14 +64,14 @@ class TraceWorld:
                     step.kind,
                     Difference(
                         "an object of the recording",
-                        self._owner(effect, str(error)),
+                        self._owner(effect, step, str(error)),
                         str(error),
                     ),
                     "somebody removed or changed it; nothing can be performed without it",
                     verdict=Verdict.TAMPERED,
                 )
         self._matched += 1
-        self._last = f"{_told(step.kind, step.question)}{_asked_at(effect)}"
+        self._last = f"{told(step.kind, step.question)}{_asked_at(effect)}"
         return step.answer
 
     def finish(self) -> None:
@@ -124,12 +97,14 @@ class TraceWorld:
                 located=self._located(effect),
             )
         step = self._level.pop(0)
-        if step.kind != effect.kind or encode(step.question) != encode(question):
+        if step.kind != effect.kind or not same_question(step.question, question):
             self._stop(
                 effect.kind,
-                _between(step, effect.kind, question),
+                between(step, effect.kind, question),
                 located=self._located(effect),
             )
+        if isinstance(effect, Exchange):
+            effect.adopt(step.question)
         return step
 
     def _again(self, effect: Effect, step: Step, transcript: Transcript) -> None:
@@ -156,8 +131,11 @@ class TraceWorld:
             )
         self._running = None
 
-    def _owner(self, effect: Effect, error: str) -> str:
+    def _owner(self, effect: Effect, step: Step, error: str) -> str:
         """What of the recording the object named in ``error`` is; its file where that is known."""
+        for asked in step.nested:
+            if any(name.hex() in error for name in referred(asked.answer)):
+                return f"the recorded answer to {told(asked.kind, asked.question)}"
         if isinstance(effect, RunGuest):
             with suppress(Broken, LedgerError):
                 for path, entry in list_tree(effect.tree, self._objects).items():
@@ -174,13 +152,13 @@ class TraceWorld:
         if self._running is None:
             return Located()
         with _machine_failures():
-            return self._locator.find(self._running, heard_in(step.nested), place)
+            return self._locator.find(self._running, step.nested, place)
 
     def _located(self, effect: Effect) -> Located:
         """Where a nested question came from; the command's own have no line of a guest."""
         if self._running is None:
             return Located()
-        return self._locator.asked(self._running, _stack_of(effect))
+        return self._locator.asked(self._running, stack_of(effect))
 
     def _performed(self, effect: Effect, transcript: Transcript) -> dict[str, dict[str, Json]]:
         with _machine_failures():
@@ -253,31 +231,8 @@ def _by_pace(cause: str) -> bool:
     return cause.startswith("limit.") and cause not in REPEATABLE_LIMITS
 
 
-def heard_in(steps: Sequence[Step]) -> bytes:
-    """What the guest's own reads were answered, joined."""
-    return b"".join(step.answer for step in steps if isinstance(step.answer, bytes))
-
-
-def _between(step: Step, kind: str, question: Json) -> Difference:
-    """Both questions; of long ones only the fields that differ."""
-    one, other = step.question, question
-    if step.kind == kind and isinstance(one, dict) and isinstance(other, dict):
-        keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
-        one = {key: one[key] for key in keys if key in one}
-        other = {key: other[key] for key in keys if key in other}
-    return Difference("another question", _told(step.kind, one), _told(kind, other))
-
-
-def _told(kind: str, question: Json) -> str:
-    return kind if question is None else f"{kind} {shown(question)}"
-
-
-def _stack_of(effect: Effect) -> Stack:
-    return Stack.of(effect.asked_at if isinstance(effect, ReadStdin) else b"")
-
-
 def _asked_at(effect: Effect) -> str:
-    place = _stack_of(effect).place
+    place = stack_of(effect).place
     return f" ({shown(place.path or place.file)}, line {place.line})" if place else ""
 
 

@@ -25,6 +25,9 @@ from os2shell.executors.entropy import DrawEntropy
 from os2shell.executors.guest import GuestRunner, ImageSource, RunGuest
 from os2shell.executors.keys import KeyRing
 from os2shell.executors.live import Executors, LiveWorld
+from os2shell.executors.network.broker import Broker, note_refusal
+from os2shell.executors.network.question import Exchange, Refusal
+from os2shell.executors.network.secret import NO_KEY, Keyed
 from os2shell.executors.terminal import ReadStdin
 from os2shell.executors.writeback import WriteBack, Writer
 from os2shell.kernel.dispatch import End, Request
@@ -45,6 +48,7 @@ from os2shell.model.errors import (
     from_ledger,
 )
 from os2shell.model.guest import Tier
+from os2shell.model.shown import question_told
 from os2shell.policy.grants import POLICY
 from os2shell.policy.manifest import Manifest, load_manifest
 from os2shell.repl.display import TerminalDisplay, say
@@ -53,6 +57,9 @@ from os2shell.settings import Settings
 
 if TYPE_CHECKING:
     from ledger import Witnesses
+
+SHOWN_QUESTION = 300
+"""Characters of a question that a dead shell left open."""
 
 
 def open_shell(settings: Settings) -> Shell:
@@ -101,6 +108,9 @@ class House:
                 f"{found.intent.command} in session {found.intent.session} was interrupted when "
                 f"its shell died; recorded, with {found.output_bytes} bytes of its output"
             )
+            if found.unanswered is not None:
+                told = question_told(found.unanswered)[:SHOWN_QUESTION]
+                say(f"whether the other side did what it was asked is not known: {told}")
         if state.position - began > IMAGE_EVERY:
             take_image(engine, self.settings.cache, self.identity)
         engine.plan_session(self.manifest)
@@ -235,15 +245,26 @@ class House:
         """The key or the epochs this user trusts for the ledger, if any."""
         return self._keys.trusted(self._origin())
 
+    def keyed(self, *, make: bool = False) -> Keyed:
+        """What stands for secrets in the records of this ledger."""
+        key = self._keys.network_key(self._origin(), make=make)
+        return NO_KEY if key is None else Keyed(key)
+
     def _world(self, objects: ObjectStore) -> LiveWorld:
         """What a run needs at once; everything else is loaded when it is first asked for."""
+        broker = Broker(objects, self.manifest.authorities)
+        runner = GuestRunner(
+            objects, self.images, terminal.STDIN, broker, lambda: self.keyed(make=True)
+        )
         return LiveWorld(
             {
                 ReadClock: clock.perform,
                 DrawEntropy: entropy.perform,
                 ReadStdin: terminal.perform,
                 CaptureWorkspace: Capturer(self.folder, objects).perform,
-                RunGuest: GuestRunner(objects, self.images, terminal.STDIN).perform,
+                RunGuest: runner.perform,
+                Exchange: broker.perform,
+                Refusal: note_refusal,
                 WriteBack: Writer(self.folder, objects).perform,
             },
             self._seldom,

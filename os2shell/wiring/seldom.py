@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ledger import Digest, Epochs, Json, ObjectStore, Pin, Record, TokenSignatureLedger
+from ledger import Digest, Epochs, Json, LedgerError, ObjectStore, Pin, Record, TokenSignatureLedger
 from os2shell.commands import COMMANDS
 from os2shell.executors.admission import AdmitEvidence, EvidenceKeeper
 from os2shell.executors.audit import AuditLedger, Auditor
@@ -21,6 +21,7 @@ from os2shell.executors.guest import GuestRunner, ImageSource, RunGuest
 from os2shell.executors.history import HistoryReader, ListHistory, ReadHistory
 from os2shell.executors.live import Executors, LiveWorld
 from os2shell.executors.machine import MachineProber, ProbeMachine
+from os2shell.executors.network.secret import NO_KEY, Keyed
 from os2shell.executors.probes.escapes import EscapeProber, ProbeEscapes
 from os2shell.executors.rotation import ReadKeys, RotateKey, Rotator
 from os2shell.executors.sandbox.differ import ImageDifference, image_difference
@@ -30,6 +31,7 @@ from os2shell.kernel.engine import FOLDS, Engine
 from os2shell.kernel.invocation import Identity
 from os2shell.kernel.spending import ReadSpent, SpentReader
 from os2shell.model.effect import Transcript
+from os2shell.model.errors import Os2Error
 from os2shell.policy.manifest import Manifest
 from os2shell.replay.benchmark import RunBenchmark
 from os2shell.replay.refold import Refold, Refolder
@@ -56,6 +58,10 @@ class Parts(Protocol):
 
     def trusted_key(self) -> Pin | None:
         """The key or the epochs this user trusts for the ledger."""
+        ...
+
+    def keyed(self) -> Keyed:
+        """What stands for secrets in the records of this ledger, where this user has its key."""
         ...
 
     def remember_keys(self, epochs: Epochs) -> None:
@@ -138,11 +144,17 @@ def _means(parts: Parts) -> Means:
     def present_tree(objects: ObjectStore) -> Digest:
         return Capturer(parts.folder, objects).capture().tree
 
+    def keyed() -> Keyed:
+        try:
+            return parts.keyed()
+        except (Os2Error, LedgerError):  # a bundle may be replayed where there is no ledger
+            return NO_KEY
+
     def pure(made: ObjectStore) -> LiveWorld:
         return LiveWorld(
             {
-                RunGuest: GuestRunner(made, parts.images).perform,
-                WatchGuest: GuestWatcher(made, parts.images).perform,
+                RunGuest: GuestRunner(made, parts.images, keyed=keyed).perform,
+                WatchGuest: GuestWatcher(made, parts.images, keyed).perform,
             }
         )
 

@@ -74,6 +74,23 @@ def test_attack_is_held(name: str, sandboxes: ImageSource, around: Surroundings)
     assert result.verdict == Verdict.HELD, result
 
 
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name.startswith("network_")])
+def test_attack_is_held_without_a_grant_too(
+    name: str, sandboxes: ImageSource, around: Surroundings
+) -> None:
+    result = attack(PROGRAMS[name], sandboxes, around, REQUIRED, connected=False)
+    assert result.verdict == Verdict.HELD, result
+
+
+def test_what_the_granted_server_must_not_get_is_seen(around: Surroundings) -> None:
+    good = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % around.granted.port
+    for data in (good, good + good, good.replace(b"GET", b"POST"), good.replace(b"7.0", b"7.1")):
+        with socket.create_connection(("127.0.0.1", around.granted.port)) as made:
+            made.sendall(data)
+            made.recv(100)
+        assert bool(around.touched()) == (data != good), data
+
+
 def test_attacks_cover_every_class() -> None:
     counts = Counter(program.kind for program in PROGRAMS.values())
     assert counts.keys() == set(AttackClass)

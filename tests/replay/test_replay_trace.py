@@ -9,7 +9,8 @@ from os2shell.executors.clock import ReadClock
 from os2shell.executors.entropy import DrawEntropy
 from os2shell.executors.terminal import ReadStdin
 from os2shell.model.effect import Effect, Stream, Transcript
-from os2shell.replay.trace import TraceWorld, steps_of
+from os2shell.replay.steps import steps_of
+from os2shell.replay.trace import TraceWorld
 from os2shell.replay.verdict import Divergence, ReplayStopped, Verdict
 from tests.replay.replay_room import IMAGE
 

@@ -13,6 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from os2shell.executors.network.desk import Desk
+from os2shell.executors.probes.granted import Granting
 from os2shell.executors.probes.program import Program
 from os2shell.executors.probes.surroundings import Surroundings
 from os2shell.executors.sandbox import (
@@ -40,7 +42,7 @@ LIMITS = Limits(
 IMPORTS = (
     "abc", "base64", "bisect", "calendar", "collections", "collections.abc", "contextlib",
     "copy", "csv", "dataclasses", "datetime", "decimal", "difflib", "enum", "fractions",
-    "functools", "hashlib", "heapq", "itertools", "json", "math", "numbers", "operator",
+    "functools", "hashlib", "heapq", "itertools", "json", "math", "net", "numbers", "operator",
     "random", "re", "statistics", "string", "struct", "textwrap", "time", "typing", "uuid",
 )  # fmt: skip
 """More than any manifest allows: the widest face of the restricted tier is what is attacked."""
@@ -87,7 +89,9 @@ class Sandboxes(Protocol):
 
 @dataclass
 class Heard:
-    """What the program wrote; it is given nothing to read."""
+    """What the program wrote; it is given nothing to read, and of the network one origin."""
+
+    granting: Granting
 
     streams: dict[str, bytearray] = field(
         default_factory=lambda: {"stdout": bytearray(), "stderr": bytearray()}
@@ -97,8 +101,15 @@ class Heard:
         """Keep ``chunk``."""
         self.streams[stream] += chunk
 
+    def data(self, piece: bytes) -> None:
+        """Take a piece of a request's body."""
+        self.granting.desk.data(piece)
+
     def answer(self, request: bytes) -> bytes:
-        """Input is at its end; nothing else is answered, and who asks for it is ended."""
+        """Input is at its end; a broker serves; who asks for anything else is ended."""
+        if Desk.serves(request):
+            self.granting.desk.begin(request)
+            return self.granting.desk.answer()
         if request.split(b" ")[0] != b"stdin.read":
             raise ProtocolBroken("the guest asked for what nobody answers")
         return b""
@@ -119,12 +130,21 @@ class Ending:
 
 
 def attack(
-    program: Program, sandboxes: Sandboxes, around: Surroundings, required: tuple[str, ...] = ()
+    program: Program,
+    sandboxes: Sandboxes,
+    around: Surroundings,
+    required: tuple[str, ...] = (),
+    *,
+    connected: bool = True,
 ) -> Attacked:
-    """Run ``program`` in a sandbox that has the ``required`` layers, and judge."""
-    ending, tree = _run(program, sandboxes, around, required, {})
+    """Run ``program`` in a sandbox that has the ``required`` layers, and judge.
+
+    ``connected`` grants it the network's one origin that it is told of.
+    """
+    port = around.granted.port if connected else None
+    ending, tree = _run(program, sandboxes, around, required, {}, port)
     for _ in range(program.runs - 1):
-        ending, tree = _run(program, sandboxes, around, required, tree)
+        ending, tree = _run(program, sandboxes, around, required, tree, port)
     verdict, told = _judge(program, ending, around)
     held_by = tuple(layer for layer in program.layers if layer in ending.layers)
     if _REFUSED.match(told):
@@ -146,9 +166,10 @@ def _run(
     around: Surroundings,
     required: tuple[str, ...],
     tree: dict[str, bytes],
+    port: int | None,
 ) -> tuple[Ending, dict[str, bytes]]:
     """One run on the files in ``tree``; how it ended, and the files it left."""
-    heard = Heard()
+    heard = Heard(Granting(port, LIMITS))
     with sandboxes.take_sandbox(LIMITS, required) as sandbox:
         space = _pid_namespace(sandbox.guest_pid)
         with sandbox.writing():

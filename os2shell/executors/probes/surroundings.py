@@ -17,6 +17,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
+from os2shell.executors.probes.granted import GrantedServer
 from os2shell.executors.sandbox.bubblewrap import ENVIRONMENT, outer_identity
 
 _FILES = (
@@ -29,7 +30,7 @@ _DROP = "drop"
 
 
 class Surroundings:
-    """One folder, four listeners and one process, all outside. Use it with ``with``."""
+    """One folder, four listeners, one granted server and one process. Use it with ``with``."""
 
     def __init__(self) -> None:
         """Make nothing yet."""
@@ -58,6 +59,7 @@ class Surroundings:
         return (
             *(f"{Path(name).name.split('.')[-1]}={self._folder / name}" for name in _FILES),
             f"drop={self._folder / _DROP}",
+            f"granted={self.granted.port}",
             f"tcp={self._listeners['tcp'].getsockname()[1]}",
             f"udp={self._listeners['udp'].getsockname()[1]}",
             f"unix={self._folder / 'socket'}",
@@ -69,6 +71,7 @@ class Surroundings:
     def touched(self) -> list[str]:
         """What an attack changed or reached out here."""
         found = [f"the {name} listener was reached" for name in self._reached()]
+        found += self.granted.misuses()
         now = self._fingerprint()
         changed = sorted(
             name for name in now.keys() | self._seen.keys() if now.get(name) != self._seen.get(name)
@@ -108,6 +111,8 @@ class Surroundings:
                 listener.listen()
             self._listeners[name] = listener
         (self._folder / "socket").chmod(0o777)
+        forbidden = int(self._listeners["tcp"].getsockname()[1])
+        self.granted = self._stack.enter_context(GrantedServer(forbidden))
 
     def _reached(self) -> Iterator[str]:
         for name, listener in self._listeners.items():

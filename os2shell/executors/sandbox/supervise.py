@@ -54,6 +54,14 @@ class WaitingIo(Protocol):
         """The descriptor that turns readable when ``answer`` will not block; None: ask at once."""
 
 
+@runtime_checkable
+class FedIo(Protocol):
+    """A ``GuestIo`` whose requests may have bodies, sent before them in pieces."""
+
+    def data(self, piece: bytes) -> None:
+        """Take a piece; raises ``ProtocolBroken`` where there are too many."""
+
+
 class Supervisor:
     """Watches one running guest."""
 
@@ -69,6 +77,7 @@ class Supervisor:
         self._incoming = wire.Incoming()
         self._queued = bytearray(_job_message(job, process.workspace_fd))
         self._asked: bytes | None = None
+        self._awaited: int | None = None
         self._answering = False
         self._interrupts = 0
         self._seen_interrupts = 0
@@ -158,6 +167,7 @@ class Supervisor:
             first = self._seen_interrupts == 0
             self._seen_interrupts = self._interrupts
             if first and self._interrupts == 1:
+                self._give_up_waiting()
                 self._process.signal_guest(signal.SIGINT)
                 self._kill_at_ns = time.monotonic_ns() + GRACE_NS
             else:
@@ -275,6 +285,8 @@ class Supervisor:
                     self._ask(request)
                 else:
                     self._cause = self._cause or OVERDRAWN
+            case (b"data", piece) if self._asked is None and isinstance(self._io, FedIo):
+                self._io.data(piece)
             case (b"imports", *fields):
                 self._imports = decoded(tuple(fields))
             case (b"outcome", code, cause) if code.isdigit() and len(code) < 4:  # noqa: PLR2004
@@ -293,16 +305,23 @@ class Supervisor:
         if fd is None:
             self._answer(request)
             return
-        self._asked = request
+        self._asked, self._awaited = request, fd
         try:
             self._selector.register(fd, selectors.EVENT_READ, lambda: self._answer_waiting(fd))
         except PermissionError:  # a regular file is always ready, and epoll refuses it
-            self._asked = None
+            self._asked = self._awaited = None
             self._answer(request)
+
+    def _give_up_waiting(self) -> None:
+        """The guest's own wait ends by the signal it gets; a late answer would be another's."""
+        if self._awaited is not None:
+            self._selector.unregister(self._awaited)
+            self._asked = self._awaited = None
 
     def _answer_waiting(self, fd: int) -> None:
         self._selector.unregister(fd)
-        request, self._asked = self._asked, None
+        request = self._asked
+        self._asked = self._awaited = None
         if request is not None:
             self._answer(request)
             self._want()

@@ -117,12 +117,57 @@ class ImportsPinned:
         return to_json(self)
 
 
+@dataclass(frozen=True, slots=True)
+class ExchangesCompleted:
+    """Answers that the program got from the network: the first 16 rows, and how many in all.
+
+    A row is method, URL, status, peer, and the size and digest of the body.
+    """
+
+    kind: ClassVar[str] = "net_exchange_completed"
+    rows: Json
+    count: int
+
+    def body(self) -> Json:
+        """The canonical content."""
+        return to_json(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangesFailed:
+    """Exchanges that came to nothing, bounded likewise: method, URL, name of the failure, words."""
+
+    kind: ClassVar[str] = "net_exchange_failed"
+    rows: Json
+    count: int
+
+    def body(self) -> Json:
+        """The canonical content."""
+        return to_json(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangesDenied:
+    """Exchanges that the program was refused, bounded likewise: method, URL, rule, words."""
+
+    kind: ClassVar[str] = "net_exchange_denied"
+    rows: Json
+    count: int
+
+    def body(self) -> Json:
+        """The canonical content."""
+        return to_json(self)
+
+
 EVENTS = (
     SandboxCreated,
     Started,
     ImportsAllowed,
     ImportsDenied,
     ImportsPinned,
+    ExchangesCompleted,
+    ExchangesFailed,
+    ExchangesDenied,
     Streamed,
     Completed,
     SandboxReleased,

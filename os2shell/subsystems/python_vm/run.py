@@ -27,6 +27,7 @@ from os2shell.subsystems.python_vm.events import (
     Started,
     Streamed,
 )
+from os2shell.subsystems.python_vm.exchanges import exchanges_of
 from os2shell.subsystems.python_vm.imports import imports_of
 from os2shell.subsystems.python_vm.options import SECOND_NS, RunOptions
 
@@ -39,7 +40,7 @@ NEEDS = frozenset(
         Capability.TERMINAL_READ,
     }
 )
-MAY = frozenset({Capability.FS_WRITE})
+MAY = frozenset({Capability.FS_WRITE, Capability.NET_CONNECT})
 
 SEED_BYTES = 32
 SEEDED_EPOCH_NS = 1_704_067_200 * SECOND_NS  # 2024-01-01T00:00:00Z
@@ -83,6 +84,7 @@ def run_python(options: RunOptions, program: str, tier: Tier, context: Context) 
         layers=manifest.required_layers,
         raw=options.raw,
         token_budget=_budget(options, manifest, context),
+        network=manifest.network(context.token),
     )
     answer = GuestAnswer.of(context.perform(effect))
     changes, notes = _write_back(before, answer, manifest, context)
@@ -106,6 +108,7 @@ def run_python(options: RunOptions, program: str, tier: Tier, context: Context) 
                 effect.clock_start_ns,
             ),
             *imports_of(answer.result.get("imports"), effect.imports),
+            *exchanges_of(answer.result.get("network")),
             Streamed("stdout", answer.result["stdout"]),
             Streamed("stderr", answer.result["stderr"]),
             Completed(

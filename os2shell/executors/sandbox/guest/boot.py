@@ -9,6 +9,7 @@ import os
 import sys
 
 from . import (
+    broker,
     children,
     clock,
     entropy,
@@ -53,6 +54,7 @@ def main() -> int:
     host.install(int(start))
     net.install(seed, int(start))
     stdin.install(channel)
+    broker.install(channel)
     hooks.install()
     extensions.install()
     children.install([word.decode() for word in words_of_imports.split(b"\0") if word])

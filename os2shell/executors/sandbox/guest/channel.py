@@ -61,22 +61,20 @@ class Channel:
 
     def receive(self) -> "list[bytes]":
         """Wait for one message; its fields."""
-        body = self._exactly(int.from_bytes(self._exactly(_HEAD), "big"))
-        fields = []
-        position = 0
-        while position < len(body):
-            start = position + _HEAD
-            position = start + int.from_bytes(body[position:start], "big")
-            fields.append(bytes(body[start:position]))
-        return fields
+        return fields_of(self._exactly(int.from_bytes(self._exactly(_HEAD), "big")))
 
-    def ask(self, request: bytes, stack: "bytes | None" = None) -> bytes:
-        """Ask the host and wait for its answer; b"" where there is nobody to ask."""
+    def ask(self, request: bytes, stack: "bytes | None" = None, data=()) -> bytes:
+        """Ask the host and wait for its answer; b"" where there is nobody to ask.
+
+        ``data`` are pieces of what the request is about, sent before it.
+        """
         if self.cut:
             return b""
         if stack is None:
             stack = stack_of(sys._getframe(1))
         with self._lock:
+            for piece in data:
+                self.send(b"data", piece)
             self.send(b"ask", request + b"\0" + stack)
             return self.receive()[0]
 
@@ -109,6 +107,17 @@ def keep_open(channel: Channel) -> None:
     for function in (close, closerange):
         setattr(os, function.__name__, named(function, "posix", function.__name__))
         setattr(posix, function.__name__, function)
+
+
+def fields_of(body) -> "list[bytes]":
+    """The fields of one message's body."""
+    fields = []
+    position = 0
+    while position < len(body):
+        start = position + _HEAD
+        position = start + int.from_bytes(body[position:start], "big")
+        fields.append(bytes(body[start:position]))
+    return fields
 
 
 def stack_of(frame, calls=None) -> bytes:

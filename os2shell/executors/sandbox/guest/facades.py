@@ -62,6 +62,7 @@ PUBLIC = {
     "exp2 expm1 fabs factorial floor fma fmod frexp fsum gamma gcd hypot inf isclose isfinite isinf isnan isqrt "
     "lcm ldexp lgamma log log10 log1p log2 modf nan nextafter perm pi pow prod radians remainder sin sinh sqrt "
     "sumprod tan tanh tau trunc ulp",
+    "net": "fetch Response",
     "numbers": "Number Complex Real Rational Integral",
     "operator": "abs add and_ attrgetter concat contains countOf delitem eq floordiv ge getitem gt iadd iand "
     "iconcat ifloordiv ilshift imatmul imod imul index indexOf inv invert ior ipow irshift is_ is_not isub "
@@ -90,7 +91,12 @@ PUBLIC = {
 }  # fmt: skip
 """Every module that has a facade, and the names in it; a name that this Python lacks is left out."""
 
-NO_BASES = frozenset({"InitVar", "auto", "cached_property", "member", "nonmember", "partialmethod"})
+HOMES = {"net": f"{__package__}.fetching"}
+"""Modules of ours, and where they are; their names are free for a program's own modules."""
+
+NO_BASES = frozenset(
+    {"InitVar", "Response", "auto", "cached_property", "member", "nonmember", "partialmethod"}
+)
 """Classes whose instances look names up, or put them into dictionaries: a subclass's could be set."""
 
 
@@ -178,7 +184,7 @@ class Importer:
 
 def public(name) -> dict:
     """The values that the facade of ``name`` holds."""
-    module = importlib.import_module(name)
+    module = importlib.import_module(HOMES.get(name, name))
     prepare(name, module)
     values = {}
     for each in PUBLIC[name].split() or module.__all__:

@@ -5,7 +5,7 @@
 
 import sys
 
-from . import children, clock, entropy, polling, sources, timers, waiting
+from . import broker, children, clock, entropy, polling, sources, timers, waiting
 from .clock import named
 
 
@@ -70,6 +70,7 @@ def _socket(module) -> None:
     from . import pipes
 
     pipes.patch_socket(module)
+    broker.patch_socket(module)
 
 
 def _multiprocessing(module) -> None:
@@ -118,6 +119,7 @@ PATCHES = {
     "_multiprocessing": _multiprocessing,
     "_posixsubprocess": children.patch_posixsubprocess,
     "datetime": _datetime,
+    "http.client": broker.patch_http_client,
     "multiprocessing.process": children.patch_multiprocessing,
     "queue": _queue,
     "random": _random,
@@ -128,8 +130,11 @@ PATCHES = {
     "ssl": _ssl,
     "subprocess": children.patch_subprocess,
     "traceback": _traceback,
+    "urllib3.connection": broker.patch_urllib3,
     "uuid": _uuid,
 }
+FOREIGN = frozenset({"urllib3.connection"})
+"""What is not the standard library's, and patched wherever it lies."""
 
 
 class Finder:
@@ -167,9 +172,8 @@ class Loader:
         """Run the module, then patch it."""
         module.__spec__.loader = module.__loader__ = self._real
         self._real.exec_module(module)
-        if getattr(module, "__file__", "/py/").startswith(
-            "/py/"
-        ):  # a guest's own "queue" is its own
+        own = getattr(module, "__file__", "/py/").startswith("/py/")
+        if own or module.__name__ in FOREIGN:  # a guest's own "queue" is its own
             self._patch(module)
 
 

@@ -76,10 +76,10 @@ def install(budget: int, channel: Channel, tell) -> None:
 def _meter_requests(channel: Channel, meter: Meter) -> None:
     real = channel.ask
 
-    def ask(request: bytes) -> bytes:
+    def ask(request: bytes, stack=None, data=()) -> bytes:
         if not channel.cut:  # a forked child has nobody to ask
             meter.ask()
-        return real(request)
+        return real(request, stack, data)
 
     channel.ask = ask
 
