@@ -4,7 +4,9 @@ Read from outside, out of ``/proc`` of the guest's own process, before any guest
 guest says of itself is not believed. The kernel's limits are set by the boot, with hard ones that
 cannot be raised again. Two things the kernel tells nobody outside: ``personality``, of which the
 boot passes the kernel's own words on, and Landlock, which the boot takes on and proves by an
-attempt that must fail. The boot is ours and lies in the image; no guest code has run by then.
+attempt that must fail. So it does with the traps of the net below Python: it tries both, and that
+there is a filter more than the sandbox's is read here. The boot is ours and lies in the image; no
+guest code has run by then.
 """
 
 import resource
@@ -15,7 +17,7 @@ from pathlib import Path
 
 from os2shell.executors.sandbox.cgroup import NO_CGROUP, Group
 from os2shell.executors.sandbox.errors import SandboxUnavailable
-from os2shell.executors.sandbox.native import LAYER, NET, NO_COMPILER
+from os2shell.executors.sandbox.native import LAYER, NET, NO_COMPILER, NO_TRAPS, TRAPS
 from os2shell.executors.sandbox.seccomp import NO_LIBSECCOMP
 from os2shell.model.guest import Limits
 
@@ -47,6 +49,7 @@ _REMEDIES = {
     "cgroup-memory": NO_CGROUP,
     "cgroup-cpu": NO_CGROUP,
     LAYER: NO_COMPILER,
+    TRAPS: NO_TRAPS,
     "cgroup-namespace": "a kernel with CONFIG_CGROUPS",
 }
 
@@ -83,17 +86,22 @@ def remedy_for(missing: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the boot tells before it knows its job: personality(2), and Landlock's ABI or 0."""
+    """What the boot tells before it knows its job.
+
+    ``personality`` is that of personality(2), ``landlock`` the ABI version or 0, ``traps`` whether
+    both traps of the net below Python were tried and hold.
+    """
 
     personality: int
     landlock: int
+    traps: bool = False
 
 
 def verified(pid: int, limits: Limits, told: Told, group: Group | None) -> tuple[str, ...]:
     """The names of the layers that hold for ``pid``; raises when a required one does not."""
     try:
         found = [name for name, link in _NAMESPACES.items() if _separate(pid, link)]
-        found += _credentials(pid)
+        found += _credentials(pid, traps=told.traps)
         found += [name for name, version in _LANDLOCK_LAYERS if told.landlock >= version]
         if told.personality & _ADDR_NO_RANDOMIZE:
             found.append("aslr-off")
@@ -103,6 +111,8 @@ def verified(pid: int, limits: Limits, told: Told, group: Group | None) -> tuple
             found += group.layers_of(pid)
         if f"/{NET}\n" in Path(f"/proc/{pid}/maps").read_text():
             found.append(LAYER)
+        elif TRAPS in found:
+            found.remove(TRAPS)
     except OSError as error:
         raise SandboxUnavailable(
             f"the guest's isolation cannot be read ({error.strerror}: {error.filename})",
@@ -127,7 +137,7 @@ def _separate(pid: int, link: str) -> bool:
     return Path(f"/proc/{pid}/ns/{link}").readlink() != Path(f"/proc/self/ns/{link}").readlink()
 
 
-def _credentials(pid: int) -> list[str]:
+def _credentials(pid: int, *, traps: bool) -> list[str]:
     status = _status(str(pid))
     found = []
     if status["NoNewPrivs"] == "1":
@@ -137,9 +147,16 @@ def _credentials(pid: int) -> list[str]:
         found.append("capabilities-dropped")
     if "0" not in status["Uid"].split() and "0" not in status["Gid"].split():
         found.append("not-root")
-    if _filters(status) == _own_filters() + 1:
-        found.append("seccomp")
-    return found
+    return found + _filtering(status, traps=traps)
+
+
+def _filtering(status: dict[str, str], *, traps: bool) -> list[str]:
+    """The sandbox's filter and the net's, each by its count: neither stands in for the other."""
+    if traps and "Seccomp_filters" not in status and status.get("Seccomp") == _FILTERED:
+        return [TRAPS]  # before Linux 5.9 nobody is told whose filter it is
+    more = _filters(status) - _own_filters()
+    found = ["seccomp"] if more == 1 + traps else []
+    return found + [TRAPS] * (traps and more >= 1)
 
 
 def _status(pid: str) -> dict[str, str]:

@@ -202,19 +202,21 @@ def _spawn(image: Image, limits: Limits) -> GuestProcess:
         for number in given:
             os.close(number)
     process = GuestProcess(child, ours, cgroup.make(limits))
-    process.begin(partial(_feed, options_into, options, filter_into))
+    process.begin(partial(_feed, options_into, options, filter_into, with_net=image.has_net))
     with suppress(OSError):  # a child that died already is reported by what it said
         ours.sendall(wire.pack(b"limits", isolation.limits_message(limits)))
     return process
 
 
-def _feed(options_into: int, options: bytes, filter_into: int | None) -> None:
+def _feed(
+    options_into: int, options: bytes, filter_into: int | None, *, with_net: bool
+) -> None:
     """Write what bubblewrap reads before it does anything; it reads the options to their end."""
     with nullcontext() if filter_into is None else os.fdopen(filter_into, "wb") as filter_pipe:
         with os.fdopen(options_into, "wb") as options_pipe:
             options_pipe.write(options)
         if filter_pipe is not None:
-            filter_pipe.write(seccomp.program())
+            filter_pipe.write(seccomp.program(with_net=with_net))
 
 
 @contextmanager
@@ -285,8 +287,8 @@ def _hello(process: GuestProcess) -> isolation.Told:
             process.adopt_workspace(int.from_bytes(content[:4], "little"))
     messages = list(wire.Incoming().feed(data))
     match messages:
-        case [(b"hello", personality, landlock)] if process.complete:
-            return isolation.Told(int(personality, 16), int(landlock))
+        case [(b"hello", personality, landlock, traps)] if process.complete:
+            return isolation.Told(int(personality, 16), int(landlock), traps=traps == b"1")
     raise ProtocolBroken("the boot's first message is not its hello", expected="an undamaged image")
 
 
