@@ -59,6 +59,12 @@ _LANDLOCK_LAYERS = (("landlock", 1), ("landlock-network", 4), ("landlock-scopes"
 _ADDR_NO_RANDOMIZE = 0x0040000
 _FILTERED = "2"
 _SECOND_NS = 1_000_000_000
+STACK_BYTES = 8 << 20
+"""The kernel lays out memory by this limit: the same for every guest, and for all it starts."""
+_STACK_MOST = 64 << 20
+"""Up to 128 MiB the layout stays; the net's filter knows its places by address."""
+_SPARE = {resource.RLIMIT_CPU: 1, resource.RLIMIT_STACK: _STACK_MOST - STACK_BYTES}
+"""What a guest may raise its own limit by."""
 _OPEN_FILES = 1024
 _OWN_PROCESSES = 2
 """bubblewrap's own, which the kernel counts with the guest's."""
@@ -72,6 +78,7 @@ _KERNEL_NAMES = {
     resource.RLIMIT_FSIZE: "Max file size",
     resource.RLIMIT_MEMLOCK: "Max locked memory",
     resource.RLIMIT_MSGQUEUE: "Max msgqueue size",
+    resource.RLIMIT_STACK: "Max stack size",
 }
 """Names and width of the first column of ``/proc/PID/limits`` (proc(5))."""
 _SPARE_PROCESSES = 8
@@ -188,13 +195,16 @@ def wanted_limits(limits: Limits) -> tuple[tuple[int, int, int], ...]:
         resource.RLIMIT_FSIZE: limits.workspace_bytes,
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_STACK: STACK_BYTES,
     }
     rows = []
     for kind, value in wanted.items():
         hard = resource.getrlimit(kind)[1]
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
         # A second of hard CPU time more: the soft limit's SIGXCPU names the cause.
-        spare = 1 if kind == resource.RLIMIT_CPU and bound == value else 0
+        spare = _SPARE.get(kind, 0) if bound == value else 0
+        if hard != resource.RLIM_INFINITY:
+            spare = min(spare, hard - bound)
         rows.append((kind, bound, bound + spare))
     return tuple(rows)
 

@@ -34,7 +34,7 @@ from os2shell.executors.sandbox.bubblewrap import (
 from os2shell.executors.sandbox.errors import ProtocolBroken, SandboxUnavailable
 from os2shell.executors.sandbox.image import Image
 from os2shell.executors.sandbox.job import GuestExit, GuestIo, Job
-from os2shell.executors.sandbox.ownership import files_as, fixed_addresses
+from os2shell.executors.sandbox.ownership import files_as, fixed_addresses, fixed_stack
 from os2shell.executors.sandbox.process import GuestProcess
 from os2shell.executors.sandbox.supervise import Supervisor
 from os2shell.model.guest import Limits, Tier
@@ -237,7 +237,7 @@ def _popen(
     """Start it with ``stdin`` and ``given``, and no other descriptor of ours."""
     identity = outer_identity()
     try:
-        with fixed_addresses():
+        with fixed_addresses(), fixed_stack(isolation.STACK_BYTES):
             return subprocess.Popen(
                 words,
                 pass_fds=given,

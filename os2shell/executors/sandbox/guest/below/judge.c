@@ -129,6 +129,17 @@ static const Elf64_Sym *symbol_at(const struct file *f, uint64_t at, const char 
     return NULL;
 }
 
+/* Whether the sections say that ``at`` is no code: constants often lie in the same segment. */
+static int constant(const struct file *f, uint64_t at)
+{
+    for (size_t n = 0; n < f->head->e_shnum; n++) {
+        const Elf64_Shdr *found = section(f, n);
+        if (found && found->sh_flags & SHF_ALLOC && found->sh_type != SHT_NOBITS && at - found->sh_addr < found->sh_size)
+            return !(found->sh_flags & SHF_EXECINSTR);
+    }
+    return 0;
+}
+
 /* ---- instructions ------------------------------------------------------------------------- */
 
 /* What begins at ``op``: its name, or NULL. ``before`` is the byte in front of it or of its REX. */
@@ -168,6 +179,8 @@ static int refuse(const struct file *f, const char *what, uint64_t at, const cha
 static int judge_hit(const struct file *f, const uint8_t *hit, uint64_t at, const uint8_t *end, const char *what)
 {
     const char *name = "in no known function";
+    if (constant(f, at))
+        return 0;
     const Elf64_Sym *symbol = symbol_at(f, at, &name);
     uint64_t start = start_by_frames(f, at);
     start = start ? start : symbol ? symbol->st_value : 0;
