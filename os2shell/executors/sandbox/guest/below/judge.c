@@ -5,8 +5,9 @@
  * the same bytes lie inside of other instructions: where they are found, the function around them
  * (.eh_frame_hdr, or else its symbol) is decoded from its start, to see whether an instruction begins there.
  * Code that belongs to no function is refused, for nobody can say what it is. On a machine without traps
- * the time stamp counter and bare system calls are judged so too. OpenSSL asks its environment whether it
- * may use these instructions, and is told that it may not; libraries that do so are let through.
+ * the time stamp counter and bare system calls are judged so too. OpenSSL and what descends from it ask
+ * their environment whether they may use these instructions, and are told that they may not: where a
+ * library holds the name of that variable, its functions that are called so, or have no name, pass.
  */
 #include "world.h"
 
@@ -37,6 +38,7 @@ struct file {
     size_t size;
     const Elf64_Ehdr *head;
     const Elf64_Phdr *parts;
+    int obedient; /* asks the environment */
 };
 
 struct visit { struct { dev_t device; ino_t inode; } seen[JUDGED]; int count; };
@@ -186,6 +188,8 @@ static int judge_hit(const struct file *f, const uint8_t *hit, uint64_t at, cons
     start = start ? start : symbol ? symbol->st_value : 0;
     if (start && !begins(place(f, start), hit, end))
         return 0;
+    if (f->obedient && (!symbol || strstr(name, "rdrand") || strstr(name, "rdseed")))
+        return 0;
     return refuse(f, what, at, name);
 }
 
@@ -279,11 +283,10 @@ static int judge_bytes(const struct file *f, const char *paths, struct visit *vi
     if (f->size < sizeof *f->head || memcmp(f->bytes, ELFMAG "\2\1", 6) || f->head->e_machine != EM_X86_64 ||
         f->head->e_phoff + f->head->e_phnum * sizeof(Elf64_Phdr) > f->size)
         return 0; /* the loader will say what it is */
-    int trusted = obeys_environment(f);
     for (int at = 0; at < f->head->e_phnum; at++) {
         const Elf64_Phdr *part = &f->parts[at];
         int code = part->p_type == PT_LOAD && part->p_flags & PF_X;
-        if (code && !trusted && part->p_offset + part->p_filesz <= f->size && judge_code(f, part))
+        if (code && part->p_offset + part->p_filesz <= f->size && judge_code(f, part))
             return -1;
     }
     return judge_needed(f, paths, visit, depth + 1);
@@ -318,9 +321,10 @@ static int judge_file(const char *path, const char *paths, struct visit *visit, 
             outcome = -1;
         } else {
             const Elf64_Ehdr *head = (const Elf64_Ehdr *)bytes;
-            struct file f = {real, bytes, size, head, NULL};
+            struct file f = {.path = real, .bytes = bytes, .size = size, .head = head};
             if (size >= sizeof *head && head->e_phoff < size)
                 f.parts = (const Elf64_Phdr *)(bytes + head->e_phoff);
+            f.obedient = obeys_environment(&f);
             outcome = judge_bytes(&f, paths, visit, depth);
             munmap((void *)bytes, size);
         }
