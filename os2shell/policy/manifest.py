@@ -47,6 +47,8 @@ LAYERS = frozenset(
         "cgroup-pids",
         "cgroup-memory",
         "cgroup-cpu",
+        "native-net",
+        "native-traps",
     }
 )
 """The isolation layers that a manifest may require by name."""

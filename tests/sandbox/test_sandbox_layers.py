@@ -16,6 +16,7 @@ from os2shell.executors.guest import ImageSource
 from os2shell.executors.sandbox import Image, Sandbox, cgroup, remedy_for, seccomp
 from os2shell.executors.sandbox import layers as isolation
 from os2shell.executors.sandbox.errors import SandboxUnavailable
+from os2shell.executors.sandbox.native import TRAPS
 from os2shell.model.errors import CannotStart
 from tests.sandbox.guests import JOB, LIMITS, Run, Scripted
 
