@@ -32,6 +32,7 @@ _KINDS = {
     "landlock": ("landlock", "landlock-network", "landlock-scopes"),
     "kernel limits": ("rlimits", "aslr-off"),
     "control groups": ("cgroup-pids", "cgroup-memory", "cgroup-cpu"),
+    "native code": ("native-net", "native-traps"),
 }
 """The layers of isolation, as they are told."""
 

@@ -49,6 +49,8 @@ LAYERS = frozenset(
         "cgroup-pids",
         "cgroup-memory",
         "cgroup-cpu",
+        "native-net",
+        "native-traps",
     }
 )
 """The isolation layers that a manifest may require by name."""

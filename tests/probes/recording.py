@@ -1,6 +1,7 @@
 """Records a probe in a sandbox of its own; what it needs beside the standard library is put there."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sysconfig
@@ -52,6 +53,9 @@ def needs(probe: str, what: str) -> list[str]:
 
 def furnish(probe: str, folder: Path) -> None:
     """Put the probe, its packages and its extension into ``folder``; skips by name what is absent."""
+    machines = needs(probe, "machine")
+    if machines and platform.machine() not in machines:
+        pytest.skip(f"a program for {', '.join(machines)}")
     (folder / "probe.py").write_bytes((FOLDER / f"{probe}.py").read_bytes())
     for name in needs(probe, "packages"):
         spec = find_spec(name)

@@ -11,6 +11,7 @@ from tests.house import Os2
 from tests.probes.recording import FOLDER, PROBES, furnish, load, needs, record, record_many
 
 REFUSED = {
+    "entropy_hardware": "hardware.so: rdrand at 0x",
     "process_pool": "processes in parallel are not deterministic, and refused",
     "signal_timers": "timers of used processor time are not deterministic, and refused",
 }

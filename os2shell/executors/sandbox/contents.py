@@ -17,7 +17,7 @@ from pathlib import Path
 
 from os2shell.executors.sandbox.closure import libraries_of, loader_of
 from os2shell.executors.sandbox.errors import ImageUnavailable
-from os2shell.executors.sandbox.native import SOURCE, compile_net
+from os2shell.executors.sandbox.native import SOURCES, compile_net, sources
 from os2shell.executors.sandbox.synthetic import write_files
 
 EPOCH = 315_532_800
@@ -40,8 +40,9 @@ _SKIPPED_FILES = frozenset({"sitecustomize.py", "turtle.py", "usercustomize.py"}
 _KEPT_SUFFIXES = frozenset({".py", ".so", ".txt", ".pem", ".css", ".cfg"})
 _ASK = """
 import json, sys, sysconfig
+free = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 print(json.dumps([list(sys.version_info[:3]), sys.implementation.name, sys.platlibdir,
-                  sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]))
+                  sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), free]))
 """
 _COMPILE = Path(__file__).with_name("guest") / "bytecode.py"
 _GUEST = Path(__file__).with_name("guest")
@@ -70,8 +71,10 @@ class Interpreter:
 
 def guest_files() -> Iterator[tuple[str, Path]]:
     """Our runtime and the language policy, by their names below ``/os2``; sorted."""
-    for path in sorted([*_GUEST.glob("*.py"), SOURCE]):
+    for path in sorted(_GUEST.glob("*.py")):
         yield f"os2guest/{path.name}", path
+    for path in sources():
+        yield f"os2guest/{SOURCES.name}/{path.name}", path
     spec = find_spec("RestrictedPython")
     if spec is None or spec.origin is None:
         raise ImageUnavailable(
@@ -112,11 +115,16 @@ def _ask(executable: Path) -> tuple[str, str, Path, Path]:
     )
     if said.returncode:
         raise ImageUnavailable(f"{executable} does not run", expected="a CPython 3.11 or newer")
-    numbers, name, platlibdir, stdlib, platstdlib = json.loads(said.stdout)
+    numbers, name, platlibdir, stdlib, platstdlib, free = json.loads(said.stdout)
     version = ".".join(str(number) for number in numbers)
     if name != "cpython" or numbers < [3, 11]:
         raise ImageUnavailable(
             f"{executable} is {name} {version}", expected="CPython 3.11 or newer"
+        )
+    if free:
+        raise ImageUnavailable(
+            f"{executable} is a free-threaded build, whose threads run in no order that could be recorded",
+            expected="a CPython with its global interpreter lock",
         )
     return version, platlibdir, Path(stdlib), Path(platstdlib) / "lib-dynload"
 

@@ -4,7 +4,9 @@ Read from outside, out of ``/proc`` of the guest's own process, before any guest
 guest says of itself is not believed. The kernel's limits are set by the boot, with hard ones that
 cannot be raised again. Two things the kernel tells nobody outside: ``personality``, of which the
 boot passes the kernel's own words on, and Landlock, which the boot takes on and proves by an
-attempt that must fail. The boot is ours and lies in the image; no guest code has run by then.
+attempt that must fail. So it does with the traps of the net below Python: it tries both, and that
+there is a filter more than the sandbox's is read here. The boot is ours and lies in the image; no
+guest code has run by then.
 """
 
 import resource
@@ -16,7 +18,7 @@ from pathlib import Path
 
 from os2shell.executors.sandbox.cgroup import NO_CGROUP, Group
 from os2shell.executors.sandbox.errors import SandboxUnavailable
-from os2shell.executors.sandbox.native import LAYER, NET, NO_COMPILER
+from os2shell.executors.sandbox.native import LAYER, NET, NO_COMPILER, NO_TRAPS, TRAPS
 from os2shell.executors.sandbox.seccomp import NO_LIBSECCOMP
 from os2shell.model.guest import Limits
 
@@ -48,6 +50,7 @@ _REMEDIES = {
     "cgroup-memory": NO_CGROUP,
     "cgroup-cpu": NO_CGROUP,
     LAYER: NO_COMPILER,
+    TRAPS: NO_TRAPS,
     "cgroup-namespace": "a kernel with CONFIG_CGROUPS",
 }
 
@@ -57,6 +60,12 @@ _LANDLOCK_LAYERS = (("landlock", 1), ("landlock-network", 4), ("landlock-scopes"
 _ADDR_NO_RANDOMIZE = 0x0040000
 _FILTERED = "2"
 _SECOND_NS = 1_000_000_000
+STACK_BYTES = 8 << 20
+"""The kernel lays out memory by this limit: the same for every guest, and for all it starts."""
+_STACK_MOST = 64 << 20
+"""Up to 128 MiB the layout stays; the net's filter knows its places by address."""
+_SPARE = {resource.RLIMIT_CPU: 1, resource.RLIMIT_STACK: _STACK_MOST - STACK_BYTES}
+"""What a guest may raise its own limit by."""
 _OPEN_FILES = 1024
 _CORE_BYTES = 1
 """No core is so small, and by this very number the kernel starts no handler of cores (core(5))."""
@@ -72,6 +81,7 @@ _KERNEL_NAMES = {
     resource.RLIMIT_FSIZE: "Max file size",
     resource.RLIMIT_MEMLOCK: "Max locked memory",
     resource.RLIMIT_MSGQUEUE: "Max msgqueue size",
+    resource.RLIMIT_STACK: "Max stack size",
 }
 """Names and width of the first column of ``/proc/PID/limits`` (proc(5))."""
 _SPARE_PROCESSES = 8
@@ -86,17 +96,22 @@ def remedy_for(missing: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the boot tells before it knows its job: personality(2), and Landlock's ABI or 0."""
+    """What the boot tells before it knows its job.
+
+    ``personality`` is that of personality(2), ``landlock`` the ABI version or 0, ``traps`` whether
+    both traps of the net below Python were tried and hold.
+    """
 
     personality: int
     landlock: int
+    traps: bool = False
 
 
 def verified(pid: int, limits: Limits, told: Told, group: Group | None) -> tuple[str, ...]:
     """The names of the layers that hold for ``pid``; raises when a required one does not."""
     try:
         found = [name for name, link in _NAMESPACES.items() if _separate(pid, link)]
-        found += _credentials(pid)
+        found += _credentials(pid, traps=told.traps)
         found += [name for name, version in _LANDLOCK_LAYERS if told.landlock >= version]
         if told.personality & _ADDR_NO_RANDOMIZE:
             found.append("aslr-off")
@@ -106,6 +121,8 @@ def verified(pid: int, limits: Limits, told: Told, group: Group | None) -> tuple
             found += group.layers_of(pid)
         if f"/{NET}\n" in Path(f"/proc/{pid}/maps").read_text():
             found.append(LAYER)
+        elif TRAPS in found:
+            found.remove(TRAPS)
     except OSError as error:
         raise SandboxUnavailable(
             f"the guest's isolation cannot be read ({error.strerror}: {error.filename})",
@@ -130,7 +147,7 @@ def _separate(pid: int, link: str) -> bool:
     return Path(f"/proc/{pid}/ns/{link}").readlink() != Path(f"/proc/self/ns/{link}").readlink()
 
 
-def _credentials(pid: int) -> list[str]:
+def _credentials(pid: int, *, traps: bool) -> list[str]:
     status = _status(str(pid))
     found = []
     if status["NoNewPrivs"] == "1":
@@ -140,9 +157,16 @@ def _credentials(pid: int) -> list[str]:
         found.append("capabilities-dropped")
     if "0" not in status["Uid"].split() and "0" not in status["Gid"].split():
         found.append("not-root")
-    if _filters(status) == _own_filters() + 1:
-        found.append("seccomp")
-    return found
+    return found + _filtering(status, traps=traps)
+
+
+def _filtering(status: dict[str, str], *, traps: bool) -> list[str]:
+    """The sandbox's filter and the net's, each by its count: neither stands in for the other."""
+    if traps and "Seccomp_filters" not in status and status.get("Seccomp") == _FILTERED:
+        return [TRAPS]  # before Linux 5.9 nobody is told whose filter it is
+    more = _filters(status) - _own_filters()
+    found = ["seccomp"] if more == 1 + traps else []
+    return found + [TRAPS] * (traps and more >= 1)
 
 
 def _status(pid: str) -> dict[str, str]:
@@ -173,13 +197,16 @@ def wanted_limits(limits: Limits) -> tuple[tuple[int, int, int], ...]:
         resource.RLIMIT_FSIZE: limits.workspace_bytes,
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_STACK: STACK_BYTES,
     }
     rows = [(resource.RLIMIT_CORE, _core_limit(), resource.getrlimit(resource.RLIMIT_CORE)[1])]
     for kind, value in wanted.items():
         hard = resource.getrlimit(kind)[1]
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
         # A second of hard CPU time more: the soft limit's SIGXCPU names the cause.
-        spare = 1 if kind == resource.RLIMIT_CPU and bound == value else 0
+        spare = _SPARE.get(kind, 0) if bound == value else 0
+        if hard != resource.RLIM_INFINITY:
+            spare = min(spare, hard - bound)
         rows.append((kind, bound, bound + spare))
     return tuple(rows)
 

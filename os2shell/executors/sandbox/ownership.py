@@ -1,11 +1,13 @@
-"""The calling thread's identity and personality, changed for a moment and put back.
+"""Identity, personality and stack limit, changed for a moment and put back.
 
-Linux keeps both per thread, so nothing here disturbs other threads. Needed because a sandbox's
+Linux keeps the first two per thread, so they disturb no other thread; the stack limit is the whole
+process's, and no program but a sandbox may be started by it meanwhile. Needed because a sandbox's
 private file system knows one kernel uid only: root itself cannot create a file in it (EOVERFLOW).
 """
 
 import ctypes
 import os
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -37,6 +39,24 @@ def fixed_addresses() -> Iterator[None]:
         yield
     finally:
         libc.personality(ctypes.c_ulong(before))
+
+
+@contextmanager
+def fixed_stack(size: int) -> Iterator[None]:
+    """Children started inside may have a stack of ``size`` bytes, by which the kernel lays out memory.
+
+    It is this whole process's limit meanwhile: one thread at a time, and for as long as a start takes.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    wanted = size if hard == resource.RLIM_INFINITY else min(size, hard)
+    if soft == wanted:
+        yield
+        return
+    resource.setrlimit(resource.RLIMIT_STACK, (wanted, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
 
 
 @contextmanager

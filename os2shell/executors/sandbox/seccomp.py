@@ -3,7 +3,9 @@
 Rules: what is not named here does not exist for the guest (ENOSYS, so that a C library falls back);
 what is dangerous and known is forbidden (EPERM); another ABI than the machine's own kills. A rule
 on an argument names what is allowed: a value with other high bits matches nothing, and is refused.
-``program`` is a function of the machine's architecture and of libseccomp, computed once. That the
+``program`` is a function of the machine's architecture and of libseccomp, computed once. An image
+with a net below Python may lay one more filter over this one, which can only narrow it, and have the
+time stamp counter trap. That the
 kernel really took the filter is left to ``layers``.
 
 libseccomp is called through its C interface: its two Python bindings are one without a release
@@ -25,7 +27,7 @@ _ALLOW = 0x7FFF0000
 _ERRNO = 0x00050000
 _BAD_ARCHITECTURE, _OPTIMIZE = 2, 8
 _BINARY_TREE = 2
-_LESS, _EQUAL, _GREATER, _MASKED = 2, 4, 6, 7
+_OTHER, _LESS, _EQUAL, _GREATER, _MASKED = 1, 2, 4, 6, 7
 """Numbers of libseccomp's interface (seccomp.h): actions, attributes, comparisons."""
 
 _FILES = """
@@ -74,7 +76,7 @@ mount umount umount2 move_mount open_tree fsopen fsconfig fsmount fspick mount_s
 pivot_root chroot unshare setns open_by_handle_at name_to_handle_at fanotify_init fanotify_mark
 modify_ldt iopl ioperm kexec_load kexec_file_load init_module finit_module delete_module
 quotactl quotactl_fd swapon swapoff reboot settimeofday clock_settime adjtimex clock_adjtime
-stime sethostname setdomainname acct syslog vhangup lookup_dcookie nfsservctl seccomp setuid
+stime sethostname setdomainname acct syslog vhangup lookup_dcookie nfsservctl setuid
 setgid setreuid setregid setresuid setresgid setfsuid setfsgid setgroups capset shmget shmat
 shmctl shmdt semget semop semctl semtimedop msgget msgsnd msgrcv msgctl mq_open mq_unlink
 mq_timedsend mq_timedreceive mq_notify mq_getsetattr mbind set_mempolicy migrate_pages
@@ -153,6 +155,10 @@ _PRCTLS = {
     "SET_VMA": 0x53564D41,
 }
 _ASK_PERSONALITY = 0xFFFFFFFF
+_SET_MODE_FILTER = 1
+_SET_TSC = 26
+_TSC_STATES = (1, 2)
+"""PR_TSC_ENABLE, and PR_TSC_SIGSEGV: the time stamp counter is read, or traps."""
 
 
 class _Comparison(ctypes.Structure):
@@ -221,8 +227,11 @@ class _Rules:
 
 
 @cache
-def program() -> bytes:
-    """The compiled filter. Raises ``SandboxUnavailable`` without a working libseccomp."""
+def program(*, with_net: bool = True) -> bytes:
+    """The compiled filter; ``with_net`` of an image that has a net below Python.
+
+    Raises ``SandboxUnavailable`` without a working libseccomp.
+    """
     rules = _Rules()
     try:
         for name in ALLOWED:
@@ -232,6 +241,7 @@ def program() -> bytes:
         for name in UNSUPPORTED_ATTRIBUTES:
             rules.refuse(name, errno.ENOTSUP)
         _conditional(rules)
+        _one_more_filter(rules, allowed=with_net)
         return rules.compiled()
     finally:
         rules.release()
@@ -277,6 +287,18 @@ def _limits_but_cores(rules: _Rules) -> None:
     rules.allow("prlimit64", (1, _EQUAL, _RLIMIT_CORE, 0), (2, _EQUAL, 0, 0))
     rules.refuse("prlimit64", 0, (1, _EQUAL, _RLIMIT_CORE, 0), (2, _GREATER, 0, 0))
     rules.refuse("setrlimit", 0, (0, _EQUAL, _RLIMIT_CORE, 0))
+
+
+def _one_more_filter(rules: _Rules, *, allowed: bool) -> None:
+    """What the net needs, and no word of seccomp(2) beside: no flag, so no listener either."""
+    if not allowed:
+        rules.refuse("seccomp", errno.EPERM)
+        return
+    rules.allow("seccomp", (0, _EQUAL, _SET_MODE_FILTER, 0), (1, _EQUAL, 0, 0))
+    rules.refuse("seccomp", errno.EPERM, (0, _OTHER, _SET_MODE_FILTER, 0))
+    rules.refuse("seccomp", errno.EPERM, (0, _EQUAL, _SET_MODE_FILTER, 0), (1, _OTHER, 0, 0))
+    for state in _TSC_STATES:
+        rules.allow("prctl", (0, _EQUAL, _SET_TSC, 0), (1, _EQUAL, state, 0))
 
 
 def present() -> bool:

@@ -34,7 +34,7 @@ from os2shell.executors.sandbox.bubblewrap import (
 from os2shell.executors.sandbox.errors import ProtocolBroken, SandboxUnavailable
 from os2shell.executors.sandbox.image import Image
 from os2shell.executors.sandbox.job import GuestExit, GuestIo, Job
-from os2shell.executors.sandbox.ownership import files_as, fixed_addresses
+from os2shell.executors.sandbox.ownership import files_as, fixed_addresses, fixed_stack
 from os2shell.executors.sandbox.process import GuestProcess
 from os2shell.executors.sandbox.supervise import Supervisor
 from os2shell.model.guest import Limits, Tier
@@ -207,19 +207,19 @@ def _spawn(image: Image, limits: Limits) -> GuestProcess:
         for number in given:
             os.close(number)
     process = GuestProcess(child, ours, cgroup.make(limits))
-    process.begin(partial(_feed, options_into, options, filter_into))
+    process.begin(partial(_feed, options_into, options, filter_into, with_net=image.has_net))
     with suppress(OSError):  # a child that died already is reported by what it said
         ours.sendall(wire.pack(b"limits", isolation.limits_message(limits)))
     return process
 
 
-def _feed(options_into: int, options: bytes, filter_into: int | None) -> None:
+def _feed(options_into: int, options: bytes, filter_into: int | None, *, with_net: bool) -> None:
     """Write what bubblewrap reads before it does anything; it reads the options to their end."""
     with nullcontext() if filter_into is None else os.fdopen(filter_into, "wb") as filter_pipe:
         with os.fdopen(options_into, "wb") as options_pipe:
             options_pipe.write(options)
         if filter_pipe is not None:
-            filter_pipe.write(seccomp.program())
+            filter_pipe.write(seccomp.program(with_net=with_net))
 
 
 @contextmanager
@@ -240,7 +240,11 @@ def _popen(
     """Start it with ``stdin`` and ``given``, no other descriptor of ours; under ``_PINNING``."""
     identity = outer_identity()
     try:
-        with fixed_addresses(), isolation.without_cores():
+        with (
+            fixed_addresses(),
+            isolation.without_cores(),
+            fixed_stack(isolation.STACK_BYTES),
+        ):
             return subprocess.Popen(
                 words,
                 pass_fds=given,
@@ -290,8 +294,8 @@ def _hello(process: GuestProcess) -> isolation.Told:
             process.adopt_workspace(int.from_bytes(content[:4], "little"))
     messages = list(wire.Incoming().feed(data))
     match messages:
-        case [(b"hello", personality, landlock)] if process.complete:
-            return isolation.Told(int(personality, 16), int(landlock))
+        case [(b"hello", personality, landlock, traps)] if process.complete:
+            return isolation.Told(int(personality, 16), int(landlock), traps=traps == b"1")
     raise ProtocolBroken("the boot's first message is not its hello", expected="an undamaged image")
 
 

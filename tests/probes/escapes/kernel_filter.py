@@ -1,7 +1,7 @@
 # class: kernel
-# attack: take the filter of calls off, lay one of our own over it, listen to it
+# attack: take the filter of calls off, lay one of our own over it, listen to it, have time stamps back
 # success: seccomp(2) accepts anything, or the mode reads as none
-# layers: seccomp, no-new-privileges
+# layers: seccomp, native-traps, no-new-privileges
 import ctypes
 import errno
 import struct
@@ -17,13 +17,12 @@ for operation, flags, words in (
     (1, 1, program),
     (2, 0, b"\0\0\0\0"),
 ):
-    child_safe = operation == 2 or flags == 8
-    if child_safe and libc.syscall(317, operation, flags, words) >= 0:
+    if libc.syscall(317, operation, flags, words) >= 0:
         print("escaped: seccomp accepts operation", operation, flags)
-    elif child_safe:
+    else:
         why.add(errno.errorcode[ctypes.get_errno()])
-for words in ((22, 0), (38, 0), (33, 0)):
-    if libc.prctl(*words, 0, 0, 0) == 0:
+for words in ((22, 0), (22, 2, program), (38, 0), (33, 0), (26, 1), (26, 2)):
+    if libc.prctl(*words, *(0,) * (5 - len(words))) == 0:
         print("escaped: prctl", words)
     else:
         why.add(errno.errorcode[ctypes.get_errno()])

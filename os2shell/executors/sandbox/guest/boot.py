@@ -38,7 +38,7 @@ def main() -> int:
     _plain_signals()
     _limit(channel.receive()[1])
     devices = entropy.hold_devices()
-    _hello(channel, landlock.restrict())
+    _hello(channel, landlock.restrict(), net.arm())
     job = channel.receive()
     if job[0] == b"prepare":
         zygote.prepare(hooks.PATCHES)
@@ -115,13 +115,13 @@ def _limit(numbers: bytes) -> None:
         resource.setrlimit(kind, (soft, hard))
 
 
-def _hello(channel: Channel, landlock_version: int) -> None:
-    """Send /w, the kernel's word that addresses are fixed, and the Landlock that was proved."""
+def _hello(channel: Channel, landlock_version: int, traps: bool) -> None:
+    """Send /w, the kernel's word that addresses are fixed, the Landlock and the traps that were proved."""
     workspace = os.open("/w", os.O_RDONLY | os.O_DIRECTORY)
     file = os.open("/proc/self/personality", os.O_RDONLY)
     personality = os.read(file, 8)
     os.close(file)
-    fields = [b"hello", personality, b"%d" % landlock_version]
+    fields = [b"hello", personality, b"%d" % landlock_version, b"%d" % traps]
     body = b"".join([len(field).to_bytes(4, "big") + field for field in fields])
     rights = [(_SOL_SOCKET, _SCM_RIGHTS, workspace.to_bytes(4, sys.byteorder))]
     channel._sock.sendmsg([len(body).to_bytes(4, "big") + body], rights)

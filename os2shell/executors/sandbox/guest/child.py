@@ -26,7 +26,7 @@ from . import (
 
 def main() -> int:
     """Run what the command line says; the value is the program's exit code."""
-    seed_text, start_text, rules_text = sys.argv[1].split(":")
+    seed_text, start_text, rules_text, traps = sys.argv[1].split(":")
     seed, start = bytes.fromhex(seed_text), int(start_text)
     words = [word for word in bytes.fromhex(rules_text).decode().split("\0") if word]
     line = commandline.parsed(sys.argv[2:])
@@ -34,6 +34,8 @@ def main() -> int:
     clock.install(start)
     entropy.install(seed)
     host.install(start)
+    if traps == "1":
+        net.arm_as_parent()
     net.install(seed, start)
     hooks.install()
     extensions.install()

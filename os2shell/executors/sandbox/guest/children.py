@@ -13,7 +13,7 @@ import posix
 
 from _blake2 import blake2b
 
-from . import clock, entropy
+from . import clock, entropy, net
 from .commandline import parsed
 
 FLAGS = ["-u", "-S", "-s", "-P", "-B"]
@@ -40,12 +40,12 @@ def _is_python(path) -> bool:
 
 
 def world() -> str:
-    """Seed, first instant and rules of the next child, as one word of its command line."""
+    """Seed, first instant, rules and traps of the next child, as one word of its command line."""
     label = b"child %d" % FAMILY.started
     FAMILY.started += 1
     seed = blake2b(label, key=entropy.STREAM.key, digest_size=32, person=b"os2 child").digest()
     rules = "\0".join(FAMILY.imports).encode().hex()
-    return f"{seed.hex()}:{clock.CLOCK.now}:{rules}"
+    return f"{seed.hex()}:{clock.CLOCK.now}:{rules}:{net.NET.armed:d}"
 
 
 def adopted(arguments) -> list:
