@@ -24,7 +24,7 @@ import sys
 
 from _blake2 import blake2b
 
-from . import clock, locks, pipes, signals
+from . import calls, clock, locks, pipes, signals
 from .clock import CLOCK
 
 TYPE_CHECKING = False
@@ -44,7 +44,7 @@ _MASK = (1 << 64) - 1
 _real_lock, _real_ident = locks._real_lock, locks._real_ident
 _real_start = locks._real_start
 _real_native_id = locks._real_native_id
-_real_kill = os.kill
+_real_kill = calls.real_kill
 _real_sleep = clock._real_sleep
 
 
@@ -133,10 +133,14 @@ class Baton:
             self.wait(None, until, "time")
 
     def turn(self) -> None:
-        """Let another one run that can, or go on."""
-        self._next_points()
-        if len(self.tasks) > 1 and _real_ident() == self.current.real:
+        """Let another one run that can, of another process too, or go on."""
+        self.set_points()
+        if _real_ident() != self.current.real:
+            return
+        if len(self.tasks) > 1:
             self.wait(READY, None, "")
+        if calls.others():
+            self.world.relay.turn()
 
     def sentinel(self):
         """A lock that is released when the current thread ends."""
@@ -170,28 +174,37 @@ class Baton:
     # How the baton moves.
 
     def _choose(self) -> Task:
-        """Who runs next; jumps the clock, waits for the outside, or ends the run as a deadlock."""
+        """Who runs next; lets others run, jumps the clock, or ends the run as a deadlock."""
+        again = False
         while True:
             able = self._able()
             if able:
                 return able[0] if len(able) == 1 else able[self._draw(len(able))]
             instants = [task.deadline for task in self.tasks if task.deadline is not None]
-            timer = CLOCK.timer
-            rings = timer is not None and timer.next is not None
-            if rings:
-                instants.append(timer.next)
+            rings = CLOCK.timer.next if CLOCK.timer is not None else None
+            if rings is not None:
+                instants.append(rings)
             outside = any(task.outside for task in self.tasks)
-            if instants:
-                until = min(instants)
-                self._pass_time(until, outside=outside)
-                if rings and until <= CLOCK.now:
-                    self.wake_main()
+            if calls.others():
+                asks = outside or any(task.blocked is not None for task in self.tasks)
+                until = min(instants, default=None)
+                self.world.relay.wait(until, asks=asks, inner=not outside, again=again)
+                again = True
+                self._rung(rings)
+            elif instants:
+                self._pass_time(min(instants), outside=outside)
+                self._rung(rings)
             elif outside:
                 _real_sleep(_STEP_NS / _SECOND_NS)
             else:
                 from . import deadlock
 
                 deadlock.end(self)
+
+    def _rung(self, instant: "int | None") -> None:
+        """Wake the main thread where the clock has passed its timer's instant."""
+        if instant is not None and instant <= CLOCK.now:
+            self.wake_main()
 
     def _able(self) -> list:
         now = CLOCK.now
@@ -209,7 +222,7 @@ class Baton:
         return able
 
     def _pass_time(self, until: int, *, outside: bool) -> None:
-        """Jump to ``until``; with child processes, who need real time, go there in real steps."""
+        """Jump to ``until``; beside processes in no order, who need real time, in real steps."""
         if not clock.childless() and until > CLOCK.now:
             step = min(until - CLOCK.now, _STEP_NS if outside else _LONG_STEP_NS)
             _real_sleep(step / _SECOND_NS)
@@ -239,15 +252,16 @@ class Baton:
         if self.dying:
             tid, self.dying = self.dying, 0
             _gone(tid)
-        self._next_points()
+        self.set_points()
 
-    def _next_points(self) -> None:
+    def set_points(self) -> None:
         """Where the baton may move next without anybody waiting."""
-        if len(self.tasks) > 1:
-            self.world.points = self._draw(_LOCK_POINTS)
+        threads = len(self.tasks) > 1
+        self.world.points = self._draw(_LOCK_POINTS) if threads else _NEVER
+        if threads or calls.others():
             CLOCK.turn = CLOCK.now + clock.STEP_NS * (1 + self._draw(_CLOCK_POINTS))
         else:
-            self.world.points, CLOCK.turn = _NEVER, _NEVER
+            CLOCK.turn = _NEVER
 
     def wake_main(self) -> None:
         """Let the main thread look up from its wait, to run a signal's handler."""
@@ -255,15 +269,19 @@ class Baton:
             if task.ident == locks.MAIN_IDENT:
                 task.blocked = READY
 
-    def _several(self) -> None:
+    def order(self) -> None:
+        """Before the first further thread or process: waits come to us, readings are points."""
         if not self.world.several:
             self.world.several = True
-            sys.setswitchinterval(_SWITCH_SECONDS)
-            locks.count_points()
             CLOCK.reached, CLOCK.sleeper = self.turn, self.sleep
             pipes.install()
-            signals.install(self)
+            signals.install()
+
+    def _several(self) -> None:
+        self.order()
         if len(self.tasks) == 1:
+            sys.setswitchinterval(_SWITCH_SECONDS)
+            locks.count_points()
             self.world.points = self._draw(_LOCK_POINTS)
             CLOCK.turn = CLOCK.now + clock.STEP_NS * (1 + self._draw(_CLOCK_POINTS))
 
@@ -305,7 +323,7 @@ class Baton:
         task.gate.acquire()
         self.tasks = [task]
         self.dying = 0
-        self._next_points()
+        self.set_points()
 
     def ident_of(self, text: str) -> int:
         """The guest's number of the thread whose real one ``text`` ends with (``owner=N``)."""

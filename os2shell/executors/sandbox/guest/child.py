@@ -26,7 +26,7 @@ from . import (
 
 def main() -> int:
     """Run what the command line says; the value is the program's exit code."""
-    seed_text, start_text, rules_text = sys.argv[1].split(":")
+    seed_text, start_text, rules_text, row_text = sys.argv[1].split(":")
     seed, start = bytes.fromhex(seed_text), int(start_text)
     words = [word for word in bytes.fromhex(rules_text).decode().split("\0") if word]
     line = commandline.parsed(sys.argv[2:])
@@ -38,6 +38,7 @@ def main() -> int:
     hooks.install()
     extensions.install()
     children.install(words)
+    children.join(int(row_text))
     sys.path.remove("/os2")
     if line.kind == "stdin":
         line.kind, line.target = "code", sys.stdin.read()

@@ -78,6 +78,19 @@ def _multiprocessing(module) -> None:
     semaphores.patch(module)
 
 
+def _fcntl(module) -> None:
+    from . import reaping
+
+    reaping.patch_fcntl(module)
+
+
+def _signal(module) -> None:
+    from . import reaping
+
+    timers.install(module)
+    reaping.patch_signal(module)
+
+
 def _queue(module) -> None:
     """The C queue waits where no patch can reach; the Python one uses Condition."""
     module.SimpleQueue = module._PySimpleQueue
@@ -109,7 +122,7 @@ def _started(frame) -> bool:
 
 def _select(module) -> None:
     """The function by whoever waits; the objects beside it; and the real one for our own waits."""
-    module.real_select = module.select
+    module.real_select, module.real_poll = module.select, module.poll
     waiting.patch_select(module)
     polling.install(module)
 
@@ -118,12 +131,12 @@ PATCHES = {
     "_multiprocessing": _multiprocessing,
     "_posixsubprocess": children.patch_posixsubprocess,
     "datetime": _datetime,
-    "multiprocessing.process": children.patch_multiprocessing,
+    "fcntl": _fcntl,
     "queue": _queue,
     "random": _random,
     "select": _select,
     "selectors": waiting.patch_selectors,
-    "signal": timers.install,
+    "signal": _signal,
     "socket": _socket,
     "ssl": _ssl,
     "subprocess": children.patch_subprocess,
