@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _LOCK_POINTS = 128
 _CLOCK_POINTS = 128
+_LOOKS = 16
 _SWITCH_SECONDS = 0.1
 _NEVER = 1 << 100
 _SECOND_NS = 1_000_000_000
@@ -88,8 +89,8 @@ class Baton:
         self.started = locks.MAIN_IDENT
         self.arrivals = 0
         self.dying = 0
-        self.collects = False
-        os.register_at_fork(after_in_child=self._forked)
+        self.collects = self.choosing = False
+        self.looks = 0
 
     def _draw(self, count: int) -> int:
         """A number below ``count``: Knuth's MMIX congruential generator, its upper half."""
@@ -135,12 +136,18 @@ class Baton:
     def turn(self) -> None:
         """Let another one run that can, of another process too, or go on."""
         self.set_points()
-        if _real_ident() != self.current.real:
+        if self.choosing or _real_ident() != self.current.real:
             return
         if len(self.tasks) > 1:
             self.wait(READY, None, "")
         if calls.others():
             self.world.relay.turn()
+
+    def looked(self) -> None:
+        """Count one look at what another process may do; those of waits do not count."""
+        self.looks -= not self.choosing
+        if self.looks < 0:
+            self.turn()
 
     def sentinel(self):
         """A lock that is released when the current thread ends."""
@@ -157,7 +164,7 @@ class Baton:
             me.blocked, me.deadline, me.what, me.outside = blocked, deadline, what, outside
             self.arrivals += 1
             me.arrival = self.arrivals
-            chosen = self._choose()
+            chosen = self._chosen()
             if chosen is not me:
                 self.collects = collects
                 self._hand(me, chosen)
@@ -172,6 +179,13 @@ class Baton:
             raise error
 
     # How the baton moves.
+
+    def _chosen(self) -> Task:
+        self.choosing = True  # what a test of a wait does is no point
+        try:
+            return self._choose()
+        finally:
+            self.choosing = False
 
     def _choose(self) -> Task:
         """Who runs next; lets others run, jumps the clock, or ends the run as a deadlock."""
@@ -260,6 +274,7 @@ class Baton:
         self.world.points = self._draw(_LOCK_POINTS) if threads else _NEVER
         if threads or calls.others():
             CLOCK.turn = CLOCK.now + clock.STEP_NS * (1 + self._draw(_CLOCK_POINTS))
+            self.looks = self._draw(_LOOKS)
         else:
             CLOCK.turn = _NEVER
 
@@ -310,12 +325,12 @@ class Baton:
             if held.locked():
                 held.release()
         self.tasks.remove(task)
-        chosen = self._choose()
+        chosen = self._chosen()
         self.dying = task.tid
         self.current = chosen
         _open(chosen.gate)
 
-    def _forked(self) -> None:
+    def forked(self) -> None:
         """In a forked child only the forking thread lives on."""
         task = self.current
         task.real, task.tid = _real_ident(), _real_native_id()

@@ -46,6 +46,7 @@ def main() -> int:
     words = arguments.split(b"\0") if int(count) else []
     record = imports.Record()
     channel_exit = _exit_through(channel, record)
+    children.lead_forks()
     threads.install(seed, channel_exit, _leave)
     clock.install(int(start))
     entropy.install(seed, devices)

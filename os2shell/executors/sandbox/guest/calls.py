@@ -38,7 +38,7 @@ def install() -> None:
         for number in (1, 2):
             found = _stat(number)
             STREAMS.extend((found.st_dev, found.st_ino) if found is not None else (0, 0))
-    for function in (*_descriptors(), *_children(), *_signals()):
+    for function in (*_descriptors(), *_children(), *_ends()):
         named(function, "posix", function.__name__)
         setattr(os, function.__name__, function)
         setattr(posix, function.__name__, function)
@@ -128,7 +128,7 @@ def _children() -> tuple:
     return waitpid, wait, wait3, wait4, waitid
 
 
-def _signals() -> tuple:
+def _ends() -> tuple:
     def kill(pid, signal, /):
         if not WORLD.several:
             return real_kill(pid, signal)
@@ -139,7 +139,14 @@ def _signals() -> tuple:
     def killpg(pgid, signal, /):
         return kill(-pgid, signal)
 
-    return kill, killpg
+    leave = os._exit  # tells the outcome first, in the process that has the host's ear
+
+    def _exit(status):
+        if WORLD.relay is not None:
+            WORLD.relay.publish()
+        leave(status)
+
+    return kill, killpg, _exit
 
 
 def _meant(pid: int) -> "tuple[int, int]":

@@ -30,6 +30,7 @@ def main() -> int:
     seed, start = bytes.fromhex(seed_text), int(start_text)
     words = [word for word in bytes.fromhex(rules_text).decode().split("\0") if word]
     line = commandline.parsed(sys.argv[2:])
+    children.lead_forks()
     threads.install(seed, _tell, os._exit)
     clock.install(start)
     entropy.install(seed)

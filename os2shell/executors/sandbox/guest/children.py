@@ -8,6 +8,7 @@ its own arguments, the fixed environment's words that decide its order of sets, 
 # Stand-ins for untyped C functions: what a call may hold is theirs.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,attr-defined,type-arg"
 
+import atexit
 import os
 import posix
 
@@ -61,12 +62,12 @@ def _environment(environment) -> dict:
     return words | _FORCED_ENVIRONMENT
 
 
-def _relay():
+def ordered():
     """The order of processes, made for the first child."""
     if WORLD.relay is None:
         from . import relay
 
-        _ordered(relay.begin(locks.scheduler()))
+        _order(relay.begin(locks.scheduler()))
     WORLD.relay.check()
     return WORLD.relay
 
@@ -76,19 +77,20 @@ def join(slot: int) -> None:
     if slot != _NO_ROW:
         from . import pipes, relay
 
-        _ordered(relay.join(locks.scheduler(), slot))
+        _order(relay.join(locks.scheduler(), slot))
         WORLD.baton.set_points()
         pipes.adopt_streams()
 
 
-def _ordered(relay) -> None:
+def _order(relay) -> None:
     WORLD.relay, clock.CLOCK.others = relay, relay.several
     WORLD.baton.order()
+    atexit.register(relay.publish)
 
 
 def _started(start) -> int:
     """The number of the child that ``start(row)`` makes, once it stands at its gate; 0 in a fork."""
-    relay = _relay()
+    relay = ordered()
     slot = relay.reserve()
     try:
         pid = start(slot)
@@ -101,8 +103,15 @@ def _started(start) -> int:
     return pid
 
 
+def lead_forks() -> None:
+    """Be the first at every fork: what others do there in the child may already take locks."""
+    os.register_at_fork(after_in_child=_forked)
+
+
 def _forked() -> None:
-    """In a forked child: its place among the processes; it inherits no timer."""
+    """In a forked child: one thread, a place among the processes, and no timer."""
+    if WORLD.baton is not None:
+        WORLD.baton.forked()
     if clock.CLOCK.timer is not None:
         clock.CLOCK.timer.set(0, 0)
     relay = WORLD.relay
@@ -118,7 +127,6 @@ def install(words) -> None:
     """
     FAMILY.imports = words
     calls.install()
-    os.register_at_fork(after_in_child=_forked)
     for function in (*_forks(), *_programs()):
         clock.named(function, "posix", function.__name__)
         setattr(os, function.__name__, function)

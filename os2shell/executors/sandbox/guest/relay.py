@@ -35,9 +35,9 @@ _ROWS = 512
 FREE, STARTING, READY, WAITING, ASLEEP = range(5)
 """``ASLEEP`` waits for its instant alone, and is not asked before it."""
 _OUTER, _INNER, _ENDS = range(3)
-FIRST_SEMAPHORE = _HEAD + _ROW * _ROWS
+_FIRST_SEMAPHORE = _HEAD + _ROW * _ROWS
 MAX_SEMAPHORES = 1 << 12
-_TEXT = 8 * (FIRST_SEMAPHORE + MAX_SEMAPHORES)
+_TEXT = 8 * (_FIRST_SEMAPHORE + MAX_SEMAPHORES)
 _TEXT_BYTES = 1 << 15
 NEVER = (1 << 63) - 1
 FILE, GATE = 1020, 1021
@@ -57,6 +57,7 @@ class Relay:
     def __init__(self, baton, slot: int) -> None:
         self.baton = baton
         self.reserved = -1
+        self._held: frozenset = frozenset()
         self.number = FILE
         self.table = memoryview(mmap.mmap(FILE, _TEXT + _TEXT_BYTES)).cast("q")
         self.file = calls.real_fstat(FILE).st_ino
@@ -133,8 +134,18 @@ class Relay:
         table[row + SIGNALS] = table[row + INNER] = 0
         table[row + STATE] = READY
         self._wake(table[CURRENT])
-        self._await()
-        self._received()
+        self._received(self._await())
+
+    def semaphore(self, value: int) -> int:
+        """The place of a new semaphore's value in the table."""
+        number = self.table[SEMAPHORES]
+        if number == MAX_SEMAPHORES:
+            raise OSError(
+                28, f"a run has {MAX_SEMAPHORES} semaphores of multiprocessing, and made them all"
+            )
+        self.table[SEMAPHORES] = number + 1
+        self.table[_FIRST_SEMAPHORE + number] = value
+        return _FIRST_SEMAPHORE + number
 
     # Passing on.
 
@@ -167,10 +178,11 @@ class Relay:
         table = self.table
         table[NOW] = max(table[NOW], CLOCK.now)
         table[CURRENT] = chosen = self._next(self.slot)
+        caught = None
         if chosen != self.slot:
             self._wake(chosen)
-            self._await()
-        self._received()
+            caught = self._await()
+        self._received(caught)
 
     def _next(self, after: int) -> int:
         """The next row that may have something to do; moves the clock when that helps."""
@@ -207,7 +219,7 @@ class Relay:
         table[ENDING] = 1
         return min((slot for slot in rows if slot), default=0)
 
-    def _received(self) -> None:
+    def _received(self, caught: "BaseException | None") -> None:
         """The relay is ours: take on the common time, and the signals that came meanwhile."""
         table, row = self.table, self.row
         if table[ENDING]:
@@ -217,11 +229,20 @@ class Relay:
         if table[NOW] > CLOCK.now:
             CLOCK.go(table[NOW])
         signals, table[row + SIGNALS] = table[row + SIGNALS], 0
-        if signals:
+        if signals or _signal.SIGCHLD in _signal.sigpending():
             self.baton.wake_main()
-            for number in range(1, _signal.NSIG):
-                if signals >> number - 1 & 1:
-                    _signal.raise_signal(number)
+        held, self._held = self._held, frozenset()
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, held)
+        for number in range(1, _signal.NSIG) if signals else ():
+            if signals >> number - 1 & 1:
+                _signal.raise_signal(number)
+        if caught is not None:
+            raise caught
+
+    def publish(self) -> None:
+        """Before the end of this process: whoever is next goes on from its time."""
+        if self.table[CURRENT] == self.slot:
+            self.table[NOW] = max(self.table[NOW], CLOCK.now)
 
     # The gate.
 
@@ -239,12 +260,12 @@ class Relay:
         finally:
             _close(number)
 
-    def _await(self) -> None:
-        """Wait until the relay is ours, and watch over the one that has it."""
+    def _await(self) -> "BaseException | None":
+        """Wait until the relay is ours, and watch over who has it; an interrupt's error, if any."""
         table = self.table
         collects = gc.isenabled()
         gc.disable()
-        mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _HELD)
+        self._held = _HELD - _signal.pthread_sigmask(_signal.SIG_BLOCK, _HELD)
         caught = None
         while table[CURRENT] != self.slot:
             try:
@@ -255,13 +276,9 @@ class Relay:
             except BaseException as error:  # an interrupt from outside
                 caught = error
                 table[self.row + STATE], table[self.row + ASKED] = READY, -1
-        if _signal.SIGCHLD in _signal.sigpending():
-            self.baton.wake_main()
         if collects:
             gc.enable()
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
-        if caught is not None:
-            raise caught
+        return caught
 
     def _look(self, pid: int) -> bool:
         """Wait for an opening of the gate, or for the end of ``pid``; whether that has come."""
@@ -278,9 +295,12 @@ class Relay:
                 self.build_gate()  # the program closed it
             elif GATE in ready:
                 _read(GATE, 64)
-            return watched in ready
+            ended = watched in ready
         finally:
             _close(watched)
+        if ended:
+            _settled(pid)
+        return ended
 
     # Ends.
 
@@ -337,6 +357,14 @@ class Relay:
         self.table[CURRENT] = chosen = min((slot for slot in rows if slot > self.slot), default=0)
         self._wake(chosen)
         self.rest()
+
+
+def _settled(pid: int) -> None:
+    """Return when its parent has been sent SIGCHLD: the kernel's lock of all tasks is ours once."""
+    try:
+        calls.real_waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        pass  # another one's child
 
 
 def _row(slot: int) -> int:

@@ -65,9 +65,9 @@ def _wait(ask, timeout):
 
 
 def looked() -> None:
-    """A look that waits for nothing may be one of a loop: it is a point as a reading of a clock is."""
+    """A look that waits for nothing may be one of a loop: where processes are ordered, it counts."""
     if calls.others():
-        clock.read_ns()
+        locks.WORLD.baton.looked()
 
 
 def _among_others(ask, timeout):
