@@ -144,8 +144,11 @@ class Baton:
             self.world.relay.turn()
 
     def looked(self) -> None:
-        """Count one look at what another process may do; those of waits do not count."""
-        self.looks -= not self.choosing
+        """Count one look at what another process may do, which takes time; those of waits do not."""
+        if self.choosing:
+            return
+        CLOCK.now += clock.STEP_NS
+        self.looks -= 1
         if self.looks < 0:
             self.turn()
 

@@ -9,14 +9,15 @@ there is anybody to wait for. ``pipes`` and ``reaping`` hold what is then done i
 
 import os
 import posix
+import stat
 
 from .clock import named
 from .locks import WORLD
 
 real_open, real_close, real_read, real_write = posix.open, posix.close, posix.read, posix.write
 real_pipe, real_pipe2, real_lockf = posix.pipe, posix.pipe2, posix.lockf
-real_fstat, real_waitid = posix.fstat, posix.waitid
-real_fork, real_kill = posix.fork, posix.kill
+real_fstat, real_stat, real_waitid = posix.fstat, posix.stat, posix.waitid
+real_fork, real_kill, leave = posix.fork, posix.kill, posix._exit
 STREAMS: "list[int]" = []
 """Device and inode of the run's two outputs: whoever reads there is no process of the guest's."""
 
@@ -61,6 +62,7 @@ def _descriptors() -> tuple:
             pipes.before_read(fd)
         return stdin_read(fd, size)
 
+    real_readv, real_writev = os.readv, os.writev
     real = os.write  # metered, where output is paid
 
     def write(fd, data, /):
@@ -70,6 +72,21 @@ def _descriptors() -> tuple:
             if pipes.waits(fd):
                 return pipes.write(fd, data)
         return real(fd, data)
+
+    def readv(fd, buffers, /):
+        if WORLD.several:
+            from . import pipes
+
+            pipes.before_read(fd)
+        return real_readv(fd, buffers)
+
+    def writev(fd, buffers, /):
+        if WORLD.several:
+            from . import pipes
+
+            if pipes.waits(fd):
+                return pipes.write(fd, b"".join(buffers))
+        return real_writev(fd, buffers)
 
     def pipe():
         _open_by_us()
@@ -86,7 +103,53 @@ def _descriptors() -> tuple:
 
         return reaping.taken(lambda: real_lockf(fd, os.F_TLOCK, length))
 
-    return read, write, pipe, pipe2, lockf
+    return read, write, readv, writev, pipe, pipe2, lockf, _opening()
+
+
+def _opening():
+    real = os.open
+
+    def open(path, flags, mode=0o777, *, dir_fd=None):
+        if WORLD.several and not flags & (os.O_NONBLOCK | os.O_RDWR):
+            refuse_named(path, dir_fd)
+        return real(path, flags, mode, dir_fd=dir_fd)
+
+    return open
+
+
+def refuse_named(path, dir_fd=None) -> None:
+    """Refuse a pipe with a name where somebody else could run: opening it waits in the kernel."""
+    if not several():
+        return
+    try:
+        found = real_stat(path, dir_fd=dir_fd)
+    except (OSError, TypeError, ValueError):
+        return  # the real call says it
+    if stat.S_ISFIFO(found.st_mode):
+        raise OSError(
+            95,
+            "opening a named pipe waits outside the order of threads and processes, and is refused; "
+            "use os.pipe, a socket, or O_RDWR",
+            os.fsdecode(path),
+        )
+
+
+def keep(*numbers: int) -> None:
+    """Let no loop over all descriptors close these."""
+    real_range = os.closerange
+
+    def close(fd):
+        if fd in numbers:
+            raise OSError(9, "Bad file descriptor")
+        real_close(fd)
+
+    def closerange(fd_low, fd_high, /):
+        for low, high in zip((-1, *numbers), (*numbers, fd_high)):
+            real_range(max(fd_low, low + 1), min(fd_high, high))
+
+    for function in (close, closerange):
+        setattr(os, function.__name__, named(function, "posix", function.__name__))
+        setattr(posix, function.__name__, function)
 
 
 def _open_by_us() -> None:
@@ -139,12 +202,12 @@ def _ends() -> tuple:
     def killpg(pgid, signal, /):
         return kill(-pgid, signal)
 
-    leave = os._exit  # tells the outcome first, in the process that has the host's ear
+    told_leave = os._exit  # tells the outcome first, in the process that has the host's ear
 
     def _exit(status):
         if WORLD.relay is not None:
             WORLD.relay.publish()
-        leave(status)
+        told_leave(status)
 
     return kill, killpg, _exit
 

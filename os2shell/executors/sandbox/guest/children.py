@@ -85,6 +85,7 @@ def join(slot: int) -> None:
 def _order(relay) -> None:
     WORLD.relay, clock.CLOCK.others = relay, relay.several
     WORLD.baton.order()
+    calls.keep(relay.number, relay.number + 1)
     atexit.register(relay.publish)
 
 

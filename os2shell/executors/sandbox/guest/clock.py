@@ -71,6 +71,11 @@ def advance(seconds: float) -> None:
         CLOCK.go(CLOCK.now + int(seconds * _SECOND_NS))
 
 
+def after(seconds: float) -> int:
+    """The instant in so many seconds; rounded up, so that what waits for it sees its time pass."""
+    return CLOCK.now - int(-seconds * _SECOND_NS // 1)
+
+
 def alone() -> bool:
     """Whether nothing but this thread could change anything while it waits."""
     return not _thread._count() and childless()

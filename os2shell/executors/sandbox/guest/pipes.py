@@ -19,7 +19,7 @@ import sys
 
 from . import calls, locks
 from .calls import several
-from .clock import CLOCK, named
+from .clock import CLOCK, after, named
 
 _ATOMIC_BYTES = 4096
 _PIECE_BYTES = 1 << 16
@@ -31,10 +31,9 @@ def _await(fd: int, events: int, timeout=None) -> None:
     """Return when ``fd`` is ready (or in error); TimeoutError after ``timeout`` seconds."""
     import select
 
-    poll = select.poll()
-    poll = getattr(poll, "_real", poll)
+    poll = select.real_poll()
     poll.register(fd, events)
-    deadline = None if timeout is None else CLOCK.now + int(timeout * 1_000_000_000)
+    deadline = None if timeout is None else after(timeout)
     while not poll.poll(0):
         if deadline is not None and CLOCK.now >= deadline:
             raise TimeoutError("timed out")
@@ -118,6 +117,8 @@ def install() -> None:
     real_open = builtins.open
 
     def open(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, *rest, **more):
+        if not isinstance(file, int):
+            calls.refuse_named(file)
         plain = type(file) is int and file >= _FIRST_OWN and "+" not in mode and not rest
         if not plain or more.get("opener") or not _talks(file) or not os.get_blocking(file):
             return real_open(file, mode, buffering, encoding, errors, newline, *rest, **more)

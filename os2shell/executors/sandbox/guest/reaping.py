@@ -14,8 +14,6 @@ from . import calls, clock
 from .clock import CLOCK, named
 from .locks import WORLD
 
-_SECOND_NS = 1_000_000_000
-
 
 def _ended(kind, ident) -> bool:
     """Whether a wait for these would return at once."""
@@ -38,7 +36,7 @@ def until(kind, ident, options) -> None:
 
 def ended(pid: int, seconds: float) -> bool:
     """Whether the child ends within so many seconds, which pass if it does not."""
-    deadline = CLOCK.now + int(seconds * _SECOND_NS)
+    deadline = clock.after(seconds)
     while calls.others() and CLOCK.now < deadline and not _ended(os.P_PID, pid):
         WORLD.baton.wait(
             lambda: not _ended(os.P_PID, pid), deadline, "a child process", outside=True
@@ -124,7 +122,7 @@ def patch_signal(module) -> None:
     def sigtimedwait(sigset, timeout, /):
         if not calls.others() or timeout <= 0:
             return real_timed(sigset, timeout)
-        return _awaited(real_timed, sigset, CLOCK.now + int(timeout * _SECOND_NS))
+        return _awaited(real_timed, sigset, clock.after(timeout))
 
     real_pause = module.pause
 

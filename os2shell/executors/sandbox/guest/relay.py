@@ -127,11 +127,16 @@ class Relay:
     def arrive(self, slot: int) -> None:
         """In the child: take the row, and wait for the first turn."""
         self.slot, self.row = slot, _row(slot)
-        self.build_gate()
+        try:
+            self.build_gate()
+        except OSError as error:  # outside the order nothing may run
+            _write(2, f"os2: no descriptors left to order this process ({error})\n".encode())
+            calls.leave(deadlock.CODE)
         table, row = self.table, self.row
         table[row + PID] = _getpid()
         table[row + DEADLINE], table[row + ASKED] = NEVER, -1
         table[row + SIGNALS] = table[row + INNER] = 0
+        self._hold()
         table[row + STATE] = READY
         self._wake(table[CURRENT])
         self._received(self._await())
@@ -177,6 +182,7 @@ class Relay:
     def _pass_on(self) -> None:
         table = self.table
         table[NOW] = max(table[NOW], CLOCK.now)
+        self._hold()
         table[CURRENT] = chosen = self._next(self.slot)
         caught = None
         if chosen != self.slot:
@@ -239,6 +245,10 @@ class Relay:
         if caught is not None:
             raise caught
 
+    def _hold(self) -> None:
+        """Have the kernel keep its SIGCHLD until our next turn; from before another one runs."""
+        self._held = _HELD - _signal.pthread_sigmask(_signal.SIG_BLOCK, _HELD)
+
     def publish(self) -> None:
         """Before the end of this process: whoever is next goes on from its time."""
         if self.table[CURRENT] == self.slot:
@@ -265,7 +275,6 @@ class Relay:
         table = self.table
         collects = gc.isenabled()
         gc.disable()
-        self._held = _HELD - _signal.pthread_sigmask(_signal.SIG_BLOCK, _HELD)
         caught = None
         while table[CURRENT] != self.slot:
             try:
@@ -282,22 +291,23 @@ class Relay:
 
     def _look(self, pid: int) -> bool:
         """Wait for an opening of the gate, or for the end of ``pid``; whether that has come."""
+        poll = select.real_poll()
+        poll.register(GATE, select.POLLIN)
         try:
             watched = _pidfd_open(pid)
         except ProcessLookupError:
             return True
+        except OSError:  # the program holds all descriptors there are: others watch
+            poll.poll(_LOOK_MS)
+            return False
         try:
-            poll = select.real_poll()
             poll.register(watched, select.POLLIN)
-            poll.register(GATE, select.POLLIN)
             ready = dict(poll.poll(_LOOK_MS))
-            if ready.get(GATE, 0) & select.POLLNVAL:
-                self.build_gate()  # the program closed it
-            elif GATE in ready:
-                _read(GATE, 64)
             ended = watched in ready
         finally:
             _close(watched)
+        if ready.get(GATE, 0) == select.POLLIN:
+            _read(GATE, 64)
         if ended:
             _settled(pid)
         return ended
@@ -375,10 +385,16 @@ def begin(baton) -> Relay:
     """The table, with this process as its first."""
     number = _open("/tmp", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     os.posix_fallocate(number, 0, _TEXT + _TEXT_BYTES)
-    os.dup2(number, FILE, inheritable=True)
-    _close(number)
-    relay = Relay(baton, 0)
-    relay.build_gate()
+    try:
+        os.dup2(number, FILE, inheritable=True)
+        relay = Relay(baton, 0)
+        relay.build_gate()
+    except OSError:
+        raise OSError(
+            24, f"processes are ordered through descriptors {FILE} and {GATE}: leave them allowed"
+        ) from None
+    finally:
+        _close(number)
     table = relay.table
     for at, word in enumerate(calls.STREAMS[:4]):
         table[STREAMS + at] = word

@@ -12,12 +12,11 @@ each process's own knowledge, as in CPython's C. A word is never given back: a r
 import _thread
 
 from . import children
-from .clock import CLOCK
+from .clock import CLOCK, after
 from .locks import WORLD
 
 _RECURSIVE = 0
 _MAX_VALUE = 2**31 - 1
-_SECOND_NS = 1_000_000_000
 
 
 class SemLock:
@@ -51,8 +50,7 @@ class SemLock:
             self._depth += 1
             return True
         if block and self._taken():
-            seconds = None if timeout is None else max(0, timeout)
-            deadline = None if seconds is None else CLOCK.now + int(seconds * _SECOND_NS)
+            deadline = None if timeout is None else after(max(0, timeout))
             while self._taken() and (deadline is None or CLOCK.now < deadline):
                 WORLD.baton.wait(self._taken, deadline, "a semaphore", outside=True)
         if self._taken():

@@ -71,7 +71,7 @@ def looked() -> None:
 
 
 def _among_others(ask, timeout):
-    deadline = None if timeout is None else clock.CLOCK.now + int(timeout * 1_000_000_000)
+    deadline = None if timeout is None else clock.after(timeout)
     found = None
 
     def blocked() -> bool:
