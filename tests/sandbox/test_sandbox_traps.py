@@ -17,7 +17,8 @@ from os2shell.executors.sandbox.errors import ImageUnavailable
 from tests.sandbox.guests import JOB, LIMITS, Run, Scripted
 
 pytestmark = pytest.mark.skipif(
-    platform.machine() != "x86_64" or not native.compiler(), reason="traps need x86-64 and a compiler"
+    platform.machine() != "x86_64" or not native.compiler(),
+    reason="traps need x86-64 and a compiler",
 )
 PROBES = Path(__file__).parents[1] / "probes" / "nondeterminism"
 STACK = "import resource\nresource.setrlimit(resource.RLIMIT_STACK, {})\n"
@@ -206,7 +207,9 @@ def test_a_program_without_the_net_does_not_run(ran: Run) -> None:
 # ---- native code that is judged -------------------------------------------------------------
 
 DRAWS = 'long drawn(void) {{ long word; __asm__ volatile("{}" : "=r"(word)); return word; }}\n'
-LOAD = "import ctypes\ntry: print(ctypes.CDLL('/w/{}').drawn)\nexcept OSError as error: print(error)\n"
+LOAD = (
+    "import ctypes\ntry: print(ctypes.CDLL('/w/{}').drawn)\nexcept OSError as error: print(error)\n"
+)
 
 
 @pytest.mark.parametrize("name", ["rdrand", "rdseed", "rdpid"])
@@ -248,7 +251,11 @@ def test_what_obeys_its_environment_is_let_through(ran: Run, tmp_path: Path) -> 
     source = DRAWS.format("rdrand %0") + 'const char *asked = "OPENSSL_ia32cap";\n'
     other = built(tmp_path, "draws", source)
     assert "draws below" in ran(LOAD.format("draws.so"), files={"draws.so": other}).out
-    obeys = built(tmp_path, "obeys", source.replace("long drawn", "long OPENSSL_rdrand").replace("const", "int drawn;\nconst"))
+    obeys = built(
+        tmp_path,
+        "obeys",
+        source.replace("long drawn", "long OPENSSL_rdrand").replace("const", "int drawn;\nconst"),
+    )
     assert "_FuncPtr" in ran(LOAD.format("obeys.so"), files={"obeys.so": obeys}).out
 
 
@@ -271,7 +278,7 @@ def test_lengths_of_instructions_are_a_disassemblers(tmp_path: Path) -> None:
     opcode = ctypes.c_void_p()
     wrong = []
     for row in found:
-        if row[0] == 0x9b:  # objdump joins a wait with what it waits for
+        if row[0] == 0x9B:  # objdump joins a wait with what it waits for
             continue
         text_of = (ctypes.c_char * 40).from_buffer_copy(row.ljust(40, b"\x90"))
         at = ctypes.addressof(text_of)
@@ -282,7 +289,7 @@ def test_lengths_of_instructions_are_a_disassemblers(tmp_path: Path) -> None:
 
 def test_free_threaded_builds_make_no_image(tmp_path: Path) -> None:
     program = tmp_path / "python3.13t"
-    program.write_text("#!/bin/sh\necho '[[3, 13, 1], \"cpython\", \"lib\", \"/x\", \"/y\", true]'\n")
+    program.write_text('#!/bin/sh\necho \'[[3, 13, 1], "cpython", "lib", "/x", "/y", true]\'\n')
     program.chmod(0o755)
     with pytest.raises(ImageUnavailable, match="free-threaded"):
         _ask(program)

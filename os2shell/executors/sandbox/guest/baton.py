@@ -24,7 +24,7 @@ import sys
 
 from _blake2 import blake2b
 
-from . import clock, locks, pipes, signals
+from . import calls, clock, locks, pipes, signals
 from .clock import CLOCK
 
 TYPE_CHECKING = False
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _LOCK_POINTS = 128
 _CLOCK_POINTS = 128
+_LOOKS = 16
 _SWITCH_SECONDS = 0.1
 _NEVER = 1 << 100
 _SECOND_NS = 1_000_000_000
@@ -44,7 +45,7 @@ _MASK = (1 << 64) - 1
 _real_lock, _real_ident = locks._real_lock, locks._real_ident
 _real_start = locks._real_start
 _real_native_id = locks._real_native_id
-_real_kill = os.kill
+_real_kill = calls.real_kill
 _real_sleep = clock._real_sleep
 
 
@@ -88,8 +89,8 @@ class Baton:
         self.started = locks.MAIN_IDENT
         self.arrivals = 0
         self.dying = 0
-        self.collects = False
-        os.register_at_fork(after_in_child=self._forked)
+        self.collects = self.choosing = False
+        self.looks = 0
 
     def _draw(self, count: int) -> int:
         """A number below ``count``: Knuth's MMIX congruential generator, its upper half."""
@@ -133,10 +134,23 @@ class Baton:
             self.wait(None, until, "time")
 
     def turn(self) -> None:
-        """Let another one run that can, or go on."""
-        self._next_points()
-        if len(self.tasks) > 1 and _real_ident() == self.current.real:
+        """Let another one run that can, of another process too, or go on."""
+        self.set_points()
+        if self.choosing or _real_ident() != self.current.real:
+            return
+        if len(self.tasks) > 1:
             self.wait(READY, None, "")
+        if calls.others():
+            self.world.relay.turn()
+
+    def looked(self) -> None:
+        """Count one look at what another process may do, which takes time; those of waits do not."""
+        if self.choosing:
+            return
+        CLOCK.now += clock.STEP_NS
+        self.looks -= 1
+        if self.looks < 0:
+            self.turn()
 
     def sentinel(self):
         """A lock that is released when the current thread ends."""
@@ -153,7 +167,7 @@ class Baton:
             me.blocked, me.deadline, me.what, me.outside = blocked, deadline, what, outside
             self.arrivals += 1
             me.arrival = self.arrivals
-            chosen = self._choose()
+            chosen = self._chosen()
             if chosen is not me:
                 self.collects = collects
                 self._hand(me, chosen)
@@ -169,29 +183,45 @@ class Baton:
 
     # How the baton moves.
 
+    def _chosen(self) -> Task:
+        self.choosing = True  # what a test of a wait does is no point
+        try:
+            return self._choose()
+        finally:
+            self.choosing = False
+
     def _choose(self) -> Task:
-        """Who runs next; jumps the clock, waits for the outside, or ends the run as a deadlock."""
+        """Who runs next; lets others run, jumps the clock, or ends the run as a deadlock."""
+        again = False
         while True:
             able = self._able()
             if able:
                 return able[0] if len(able) == 1 else able[self._draw(len(able))]
             instants = [task.deadline for task in self.tasks if task.deadline is not None]
-            timer = CLOCK.timer
-            rings = timer is not None and timer.next is not None
-            if rings:
-                instants.append(timer.next)
+            rings = CLOCK.timer.next if CLOCK.timer is not None else None
+            if rings is not None:
+                instants.append(rings)
             outside = any(task.outside for task in self.tasks)
-            if instants:
-                until = min(instants)
-                self._pass_time(until, outside=outside)
-                if rings and until <= CLOCK.now:
-                    self.wake_main()
+            if calls.others():
+                asks = outside or any(task.blocked is not None for task in self.tasks)
+                until = min(instants, default=None)
+                self.world.relay.wait(until, asks=asks, inner=not outside, again=again)
+                again = True
+                self._rung(rings)
+            elif instants:
+                self._pass_time(min(instants), outside=outside)
+                self._rung(rings)
             elif outside:
                 _real_sleep(_STEP_NS / _SECOND_NS)
             else:
                 from . import deadlock
 
                 deadlock.end(self)
+
+    def _rung(self, instant: "int | None") -> None:
+        """Wake the main thread where the clock has passed its timer's instant."""
+        if instant is not None and instant <= CLOCK.now:
+            self.wake_main()
 
     def _able(self) -> list:
         now = CLOCK.now
@@ -209,7 +239,7 @@ class Baton:
         return able
 
     def _pass_time(self, until: int, *, outside: bool) -> None:
-        """Jump to ``until``; with child processes, who need real time, go there in real steps."""
+        """Jump to ``until``; beside processes in no order, who need real time, in real steps."""
         if not clock.childless() and until > CLOCK.now:
             step = min(until - CLOCK.now, _STEP_NS if outside else _LONG_STEP_NS)
             _real_sleep(step / _SECOND_NS)
@@ -239,15 +269,17 @@ class Baton:
         if self.dying:
             tid, self.dying = self.dying, 0
             _gone(tid)
-        self._next_points()
+        self.set_points()
 
-    def _next_points(self) -> None:
+    def set_points(self) -> None:
         """Where the baton may move next without anybody waiting."""
-        if len(self.tasks) > 1:
-            self.world.points = self._draw(_LOCK_POINTS)
+        threads = len(self.tasks) > 1
+        self.world.points = self._draw(_LOCK_POINTS) if threads else _NEVER
+        if threads or calls.others():
             CLOCK.turn = CLOCK.now + clock.STEP_NS * (1 + self._draw(_CLOCK_POINTS))
+            self.looks = self._draw(_LOOKS)
         else:
-            self.world.points, CLOCK.turn = _NEVER, _NEVER
+            CLOCK.turn = _NEVER
 
     def wake_main(self) -> None:
         """Let the main thread look up from its wait, to run a signal's handler."""
@@ -255,15 +287,19 @@ class Baton:
             if task.ident == locks.MAIN_IDENT:
                 task.blocked = READY
 
-    def _several(self) -> None:
+    def order(self) -> None:
+        """Before the first further thread or process: waits come to us, readings are points."""
         if not self.world.several:
             self.world.several = True
-            sys.setswitchinterval(_SWITCH_SECONDS)
-            locks.count_points()
             CLOCK.reached, CLOCK.sleeper = self.turn, self.sleep
             pipes.install()
-            signals.install(self)
+            signals.install()
+
+    def _several(self) -> None:
+        self.order()
         if len(self.tasks) == 1:
+            sys.setswitchinterval(_SWITCH_SECONDS)
+            locks.count_points()
             self.world.points = self._draw(_LOCK_POINTS)
             CLOCK.turn = CLOCK.now + clock.STEP_NS * (1 + self._draw(_CLOCK_POINTS))
 
@@ -292,12 +328,12 @@ class Baton:
             if held.locked():
                 held.release()
         self.tasks.remove(task)
-        chosen = self._choose()
+        chosen = self._chosen()
         self.dying = task.tid
         self.current = chosen
         _open(chosen.gate)
 
-    def _forked(self) -> None:
+    def forked(self) -> None:
         """In a forked child only the forking thread lives on."""
         task = self.current
         task.real, task.tid = _real_ident(), _real_native_id()
@@ -305,7 +341,7 @@ class Baton:
         task.gate.acquire()
         self.tasks = [task]
         self.dying = 0
-        self._next_points()
+        self.set_points()
 
     def ident_of(self, text: str) -> int:
         """The guest's number of the thread whose real one ``text`` ends with (``owner=N``)."""

@@ -48,6 +48,7 @@ def main() -> int:
     record = imports.Record()
     channel_exit = _exit_through(channel, record)
     keep_open(channel)
+    children.lead_forks()
     threads.install(seed, channel_exit, _leave)
     clock.install(int(start))
     entropy.install(seed, devices)

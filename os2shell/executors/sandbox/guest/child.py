@@ -26,10 +26,11 @@ from . import (
 
 def main() -> int:
     """Run what the command line says; the value is the program's exit code."""
-    seed_text, start_text, rules_text, traps = sys.argv[1].split(":")
+    seed_text, start_text, rules_text, traps, row_text = sys.argv[1].split(":")
     seed, start = bytes.fromhex(seed_text), int(start_text)
     words = [word for word in bytes.fromhex(rules_text).decode().split("\0") if word]
     line = commandline.parsed(sys.argv[2:])
+    children.lead_forks()
     threads.install(seed, _tell, os._exit)
     clock.install(start)
     entropy.install(seed)
@@ -40,6 +41,7 @@ def main() -> int:
     hooks.install()
     extensions.install()
     children.install(words)
+    children.join(int(row_text))
     sys.path.remove("/os2")
     if line.kind == "stdin":
         line.kind, line.target = "code", sys.stdin.read()

@@ -8,19 +8,21 @@ its own arguments, the fixed environment's words that decide its order of sets, 
 # Stand-ins for untyped C functions: what a call may hold is theirs.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,attr-defined,type-arg"
 
+import atexit
 import os
 import posix
 
 from _blake2 import blake2b
 
-from . import clock, entropy, net
+from . import calls, clock, entropy, locks, net
 from .commandline import parsed
+from .locks import WORLD
 
 FLAGS = ["-u", "-S", "-s", "-P", "-B"]
 BOOT = "import sys; sys.path.insert(0, '/os2'); from os2guest import child; sys.exit(child.main())"
 _FORCED = ("LD_PRELOAD", "PYTHONHASHSEED", "OPENSSL_ia32cap")
 _FORCED_ENVIRONMENT = {name: os.environ[name] for name in _FORCED if name in os.environ}
-_ARGUMENTS, _EXECUTABLES, _ENVIRONMENT = 0, 1, 5
+_NO_ROW = -1
 
 
 class Family:
@@ -39,25 +41,84 @@ def _is_python(path) -> bool:
     return os.path.dirname(real) == "/py/bin" and os.path.basename(real).startswith("python")
 
 
-def world() -> str:
-    """Seed, first instant, rules and traps of the next child, as one word of its command line."""
+def world(slot: int) -> str:
+    """Seed, first instant, rules, traps and row of the next child: one word of its command line."""
     label = b"child %d" % FAMILY.started
     FAMILY.started += 1
     seed = blake2b(label, key=entropy.STREAM.key, digest_size=32, person=b"os2 child").digest()
     rules = "\0".join(FAMILY.imports).encode().hex()
-    return f"{seed.hex()}:{clock.CLOCK.now}:{rules}:{net.NET.armed:d}"
+    return f"{seed.hex()}:{clock.CLOCK.now}:{rules}:{net.NET.armed:d}:{slot}"
 
 
-def adopted(arguments) -> list:
+def adopted(arguments, slot: int) -> list:
     """The command line of a child interpreter: its own, after this runtime's."""
     words = [os.fsdecode(word) for word in arguments]
     flags = parsed(words[1:]).flags
-    return [words[0], *FLAGS, *flags, "-c", BOOT, world(), *words[1:]]
+    return [words[0], *FLAGS, *flags, "-c", BOOT, world(slot), *words[1:]]
 
 
 def _environment(environment) -> dict:
     words = {os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()}
     return words | _FORCED_ENVIRONMENT
+
+
+def ordered():
+    """The order of processes, made for the first child."""
+    if WORLD.relay is None:
+        from . import relay
+
+        _order(relay.begin(locks.scheduler()))
+    WORLD.relay.check()
+    return WORLD.relay
+
+
+def join(slot: int) -> None:
+    """In a program that was started: wait for the first turn among those that were there before."""
+    if slot != _NO_ROW:
+        from . import pipes, relay
+
+        _order(relay.join(locks.scheduler(), slot))
+        WORLD.baton.set_points()
+        pipes.adopt_streams()
+
+
+def _order(relay) -> None:
+    WORLD.relay, clock.CLOCK.others = relay, relay.several
+    WORLD.baton.order()
+    calls.keep(relay.number, relay.number + 1)
+    atexit.register(relay.publish)
+
+
+def _started(start) -> int:
+    """The number of the child that ``start(row)`` makes, once it stands at its gate; 0 in a fork."""
+    relay = ordered()
+    slot = relay.reserve()
+    try:
+        pid = start(slot)
+    except BaseException:
+        relay.launched(slot, 0)
+        raise
+    if pid:
+        relay.launched(slot, pid)
+        WORLD.baton.set_points()
+    return pid
+
+
+def lead_forks() -> None:
+    """Be the first at every fork: what others do there in the child may already take locks."""
+    os.register_at_fork(after_in_child=_forked)
+
+
+def _forked() -> None:
+    """In a forked child: one thread, a place among the processes, and no timer."""
+    if WORLD.baton is not None:
+        WORLD.baton.forked()
+    if clock.CLOCK.timer is not None:
+        clock.CLOCK.timer.set(0, 0)
+    relay = WORLD.relay
+    if relay is not None and relay.reserved != _NO_ROW:
+        slot, relay.reserved = relay.reserved, _NO_ROW
+        relay.arrive(slot)
 
 
 def install(words) -> None:
@@ -66,31 +127,56 @@ def install(words) -> None:
     ``words`` are the rules of imports, which every child is held to.
     """
     FAMILY.imports = words
-    real_execve = posix.execve
-    real_spawn = posix.posix_spawn
+    calls.install()
+    for function in (*_forks(), *_programs()):
+        clock.named(function, "posix", function.__name__)
+        setattr(os, function.__name__, function)
+        setattr(posix, function.__name__, function)
+
+
+def _forks() -> tuple:
+    real_forkpty = posix.forkpty
+
+    def fork():
+        return _started(lambda _slot: calls.real_fork())
+
+    def forkpty():
+        pair: list = []
+
+        def start(_slot) -> int:
+            pair.extend(real_forkpty())
+            return int(pair[0])
+
+        _started(start)
+        return tuple(pair)
+
+    return fork, forkpty
+
+
+def _programs() -> tuple:
+    real_execve, real_spawn = posix.execve, posix.posix_spawn
 
     def execve(path, argv, env):
         if not isinstance(path, int) and _is_python(path):
-            return real_execve(path, adopted(argv), _environment(env))
+            slot = _NO_ROW if WORLD.relay is None else WORLD.relay.slot
+            return real_execve(path, adopted(argv, slot), _environment(env))
         return real_execve(path, argv, env)
 
     def execv(path, argv, /):
         return execve(path, argv, os.environ)
 
     def posix_spawn(path, argv, env, /, **options):
-        if _is_python(path):
-            return real_spawn(path, adopted(argv), _environment(env), **options)
-        return real_spawn(path, argv, env, **options)
+        if not _is_python(path):
+            return real_spawn(path, argv, env, **options)
+        words = _environment(env)
+        return _started(lambda slot: real_spawn(path, adopted(argv, slot), words, **options))
 
     def posix_spawnp(path, argv, env, /, **options):
         name = os.fsdecode(path)
         found = name if "/" in name else os.path.join("/py/bin", name)
         return posix_spawn(found, argv, env, **options)
 
-    for function in (execve, execv, posix_spawn, posix_spawnp):
-        clock.named(function, "posix", function.__name__)
-        setattr(os, function.__name__, function)
-        setattr(posix, function.__name__, function)
+    return execve, execv, posix_spawn, posix_spawnp
 
 
 def patch_posixsubprocess(module) -> None:
@@ -98,12 +184,17 @@ def patch_posixsubprocess(module) -> None:
     real = module.fork_exec
 
     def fork_exec(args, executable_list, close_fds, pass_fds, cwd, env, *rest):
-        if any(map(_is_python, executable_list)):
-            executable_list = [path for path in executable_list if _is_python(path)]
-            args = adopted(args)
-            given = _pairs(env) if env is not None else dict(os.environ)
-            env = [os.fsencode(f"{k}={v}") for k, v in _environment(given).items()]
-        return real(args, executable_list, close_fds, pass_fds, cwd, env, *rest)
+        def start(slot) -> int:
+            words, paths, kept, variables = args, executable_list, pass_fds, env
+            if any(map(_is_python, paths)):
+                paths = [path for path in paths if _is_python(path)]
+                words = adopted(args, slot)
+                given = _pairs(env) if env is not None else dict(os.environ)
+                variables = [os.fsencode(f"{k}={v}") for k, v in _environment(given).items()]
+                kept = tuple(sorted({*pass_fds, WORLD.relay.number}))
+            return int(real(words, paths, close_fds, kept, cwd, variables, *rest))
+
+        return _started(start)
 
     module.fork_exec = clock.named(fork_exec, "_posixsubprocess", "fork_exec")
 
@@ -126,36 +217,10 @@ def patch_subprocess(module) -> None:
     def _wait(self, timeout):
         if timeout is None or self.returncode is not None:
             return real_wait(self, timeout)
-        if not _ended(self.pid, timeout):
-            clock.advance(timeout)
+        from . import reaping
+
+        if not reaping.ended(self.pid, timeout):
             raise module.TimeoutExpired(self.args, timeout)
         return real_wait(self, None)
 
     module.Popen._wait = clock.named(_wait, "subprocess", "_wait")
-
-
-def patch_multiprocessing(module) -> None:
-    """Processes that work in parallel have no order that could be recorded: refused by name."""
-
-    def start(self):
-        raise OSError(
-            95,
-            "processes in parallel are not deterministic, and refused; use threads "
-            "(ThreadPoolExecutor, multiprocessing.pool.ThreadPool) or subprocess.run",
-        )
-
-    module.BaseProcess.start = clock.named(start, "multiprocessing.process", "start")
-
-
-def _ended(pid: int, seconds: float) -> bool:
-    """Whether the child ended within so many real seconds."""
-    import select
-
-    try:
-        watched = os.pidfd_open(pid)
-    except OSError:
-        return True
-    try:
-        return bool(select.real_select([watched], [], [], max(0, seconds))[0])
-    finally:
-        os.close(watched)

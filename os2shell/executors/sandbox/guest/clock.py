@@ -1,9 +1,9 @@
 """The guest's time: starts at the job's instant, goes one step per reading, and jumps over sleeps.
 
 All clocks are one counter. Monotonic clocks show the time since the start plus a constant. While the
-guest has child processes a sleep is a real one too, for these need real time to come to their own
-end; the counter then moves to where the sleep ends. While it has other threads a sleep lets them
-run, and every reading may: past the instant ``turn`` it calls ``reached`` (``baton.py`` sets both).
+guest has other threads or processes a sleep lets them run, and every reading may: past the instant
+``turn`` it calls ``reached`` (``baton.py`` sets both). A child that native code started is in no order:
+while one lives a sleep is a real one too, for it needs real time to come to its own end.
 """
 
 # Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
@@ -27,11 +27,12 @@ _SECOND_NS = 1_000_000_000
 class Clock:
     """The counter; ``now``, ``start`` and ``turn`` in nanoseconds of Unix time."""
 
-    __slots__ = ("now", "passed", "reached", "sleeper", "start", "timer", "turn")
+    __slots__ = ("now", "others", "passed", "reached", "sleeper", "start", "timer", "turn")
 
     def __init__(self) -> None:
         self.now = self.start = 0
         self.turn = 1 << 100
+        self.others: "Any" = None
         self.reached: "Any" = None
         self.sleeper: "Any" = None
         self.passed: "Any" = None
@@ -70,13 +71,20 @@ def advance(seconds: float) -> None:
         CLOCK.go(CLOCK.now + int(seconds * _SECOND_NS))
 
 
+def after(seconds: float) -> int:
+    """The instant in so many seconds; rounded up, so that what waits for it sees its time pass."""
+    return CLOCK.now - int(-seconds * _SECOND_NS // 1)
+
+
 def alone() -> bool:
     """Whether nothing but this thread could change anything while it waits."""
     return not _thread._count() and childless()
 
 
 def childless() -> bool:
-    """Whether no child process lives that has not been waited for."""
+    """Whether no other process lives; ``others`` tells of those that are ordered."""
+    if CLOCK.others is not None:
+        return not CLOCK.others()
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:

@@ -12,22 +12,33 @@ CODE = 124
 _LIBRARY = ("/py/", "/os2/", "<frozen ")
 
 
-def end(baton) -> None:
-    """Say who waits where, hand over what was printed, and leave with the cause's name."""
-    lines = ["os2: deadlock: no thread can go on, none waits for time or for anything outside"]
-    frames = locks._real_frames()
-    for task in baton.tasks:
-        place = _place(frames.get(task.real))
-        lines.append(f"  {_name(task.ident)} waits for {task.what or 'the baton'}{place}")
-    lines.append("os2: give each wait a timeout, or take the locks in one order everywhere")
+def end(baton, told: str = "") -> None:
+    """Say who waits where, hand over what was printed, and leave with the cause's name.
+
+    ``told`` are the lines of all processes; without it only the threads of this one are stuck.
+    """
+    who = "process" if told else "thread"
+    words = [f"os2: deadlock: no {who} can go on, none waits for time or for anything outside\n"]
+    words += [told or "".join(f"{line}\n" for line in lines(baton, ""))]
+    words += ["os2: give each wait a timeout, or take the locks in one order everywhere\n"]
     _flush(sys.stdout)
     try:
-        sys.stderr.write("\n".join(lines) + "\n")
+        sys.stderr.write("".join(words))
     except (AttributeError, ValueError, OSError):
         pass  # closed by the guest: the cause alone tells it
     _flush(sys.stderr)
     baton.world.tell(CODE, CAUSE)
     baton.world.leave(CODE)
+
+
+def lines(baton, process: str) -> "list[str]":
+    """What each thread waits for, and where; ``process`` names the one they are of."""
+    frames = locks._real_frames()
+    found = []
+    for task in baton.tasks:
+        place = _place(frames.get(task.real))
+        found.append(f"  {process}{_name(task.ident)} waits for {task.what or 'the baton'}{place}")
+    return found
 
 
 def _name(ident: int) -> str:

@@ -79,6 +79,19 @@ def _multiprocessing(module) -> None:
     semaphores.patch(module)
 
 
+def _fcntl(module) -> None:
+    from . import reaping
+
+    reaping.patch_fcntl(module)
+
+
+def _signal(module) -> None:
+    from . import reaping
+
+    timers.install(module)
+    reaping.patch_signal(module)
+
+
 def _queue(module) -> None:
     """The C queue waits where no patch can reach; the Python one uses Condition."""
     module.SimpleQueue = module._PySimpleQueue
@@ -110,7 +123,7 @@ def _started(frame) -> bool:
 
 def _select(module) -> None:
     """The function by whoever waits; the objects beside it; and the real one for our own waits."""
-    module.real_select = module.select
+    module.real_select, module.real_poll = module.select, module.poll
     waiting.patch_select(module)
     polling.install(module)
 
@@ -119,13 +132,13 @@ PATCHES = {
     "_multiprocessing": _multiprocessing,
     "_posixsubprocess": children.patch_posixsubprocess,
     "datetime": _datetime,
+    "fcntl": _fcntl,
     "http.client": broker.patch_http_client,
-    "multiprocessing.process": children.patch_multiprocessing,
     "queue": _queue,
     "random": _random,
     "select": _select,
     "selectors": waiting.patch_selectors,
-    "signal": timers.install,
+    "signal": _signal,
     "socket": _socket,
     "ssl": _ssl,
     "subprocess": children.patch_subprocess,

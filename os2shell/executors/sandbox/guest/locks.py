@@ -30,12 +30,13 @@ _MAX_TIMEOUT = _thread.TIMEOUT_MAX
 
 
 class World:
-    """Whether more than one thread was ever started, and what the baton needs to begin."""
+    """Whether there ever was a second thread or process, and what the baton needs to begin."""
 
-    __slots__ = ("baton", "leave", "make", "points", "seed", "several", "tell")
+    __slots__ = ("baton", "leave", "make", "points", "relay", "seed", "several", "tell")
 
     def __init__(self) -> None:
         self.baton: "Any" = None
+        self.relay: "Any" = None
         self.make: "Any" = None
         self.several = False
         self.points = 1 << 60

@@ -1,9 +1,11 @@
-"""Pipes and sockets between threads: none waits in the kernel for what another one will do.
+"""Pipes and sockets between threads and processes: none waits in the kernel for what another will do.
 
-Put in place when the first further thread starts (``install``), sockets when their module is
-imported. A wait gives the baton up until the descriptor is ready; a write hands over what there is
-room for. With one thread everything is the real call. Known limit: two threads in one buffered file
-wait for its own lock, in C, where no baton moves; such a run ends by its time limit.
+``calls`` asks here before it reads or writes by number; files over ends of pipes are ours from the
+first pipe on (``install``), sockets from the import of their module; the streams of a program that
+was started with pipes from its first line (``adopt_streams``). A wait gives the baton up until the
+descriptor is ready; a write hands over what there is room for. With one thread in one process
+everything is the real call. Known limit: two threads in one buffered file wait for its own lock, in
+C, where no baton moves; such a run ends by its time limit.
 """
 
 # Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
@@ -12,11 +14,12 @@ wait for its own lock, in C, where no baton moves; such a run ends by its time l
 import builtins
 import io
 import os
-import posix
 import stat
+import sys
 
-from . import locks
-from .clock import CLOCK, named
+from . import calls, locks
+from .calls import several
+from .clock import CLOCK, after, named
 
 _ATOMIC_BYTES = 4096
 _PIECE_BYTES = 1 << 16
@@ -24,19 +27,13 @@ _IN, _OUT = 1, 4
 _FIRST_OWN = 3
 
 
-def _several() -> bool:
-    baton = locks.WORLD.baton
-    return baton is not None and len(baton.tasks) > 1
-
-
 def _await(fd: int, events: int, timeout=None) -> None:
     """Return when ``fd`` is ready (or in error); TimeoutError after ``timeout`` seconds."""
     import select
 
-    poll = select.poll()
-    poll = getattr(poll, "_real", poll)
+    poll = select.real_poll()
     poll.register(fd, events)
-    deadline = None if timeout is None else CLOCK.now + int(timeout * 1_000_000_000)
+    deadline = None if timeout is None else after(timeout)
     while not poll.poll(0):
         if deadline is not None and CLOCK.now >= deadline:
             raise TimeoutError("timed out")
@@ -44,8 +41,38 @@ def _await(fd: int, events: int, timeout=None) -> None:
 
 
 def _talks(fd: int) -> bool:
-    mode = posix.fstat(fd).st_mode
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+    """Whether another end of ``fd`` is held in this run; who reads our two outputs is outside."""
+    try:
+        found = calls.real_fstat(fd)
+    except OSError:
+        return False
+    if not stat.S_ISFIFO(found.st_mode) and not stat.S_ISSOCK(found.st_mode):
+        return False
+    here = [found.st_dev, found.st_ino]
+    return here not in (calls.STREAMS[:2], calls.STREAMS[2:4])
+
+
+def waits(fd) -> bool:
+    """Whether a read or write by this number would wait for another thread or process."""
+    return several() and type(fd) is int and _talks(fd) and os.get_blocking(fd)
+
+
+def before_read(fd) -> None:
+    """Return when ``fd`` can be read without a wait for another thread or process."""
+    if waits(fd):
+        _await(fd, _IN)
+
+
+def write(fd, data) -> int:
+    """As a write that waits: all of it, piece by piece."""
+    view = memoryview(data).cast("B")
+    done = 0
+    while done < len(view) or not done:
+        _await(fd, _OUT)
+        done += calls.real_write(fd, view[done : done + _ATOMIC_BYTES])
+        if not view:
+            break
+    return done
 
 
 class FileIO(io.FileIO):
@@ -53,16 +80,14 @@ class FileIO(io.FileIO):
 
     def readinto(self, buffer, /):
         """As io.FileIO."""
-        if _several():
-            _await(self.fileno(), _IN)
+        before_read(self.fileno())
         return super().readinto(buffer)
 
     def read(self, size=-1, /):
         """As io.FileIO."""
         if size is None or size < 0:
             return self.readall()
-        if _several():
-            _await(self.fileno(), _IN)
+        before_read(self.fileno())
         return super().read(size)
 
     def readall(self):
@@ -73,35 +98,27 @@ class FileIO(io.FileIO):
         return b"".join(pieces)
 
     def write(self, data, /):
-        """As io.FileIO; less than all where the pipe has no room."""
-        if not _several():
+        """As io.FileIO."""
+        if not waits(self.fileno()):
             return super().write(data)
-        _await(self.fileno(), _OUT)
-        return super().write(memoryview(data).cast("B")[:_ATOMIC_BYTES])
+        return write(self.fileno(), data)
+
+
+class _State:
+    installed = False
 
 
 def install() -> None:
-    """Put waits that others can run in behind ``os.read``, ``os.write`` and ``open(number)``."""
-    real_read, real_write, real_open = os.read, os.write, builtins.open
-
-    def read(fd, size, /):
-        if fd >= _FIRST_OWN and _several() and _talks(fd) and os.get_blocking(fd):
-            _await(fd, _IN)
-        return real_read(fd, size)
-
-    def write(fd, data, /):
-        if fd < _FIRST_OWN or not _several() or not _talks(fd) or not os.get_blocking(fd):
-            return real_write(fd, data)
-        view = memoryview(data).cast("B")
-        done = 0
-        while done < len(view) or not done:
-            _await(fd, _OUT)
-            done += real_write(fd, view[done : done + _ATOMIC_BYTES])
-            if not view:
-                break
-        return done
+    """Have ``open(number)`` make files of ours over ends of pipes; a second time does nothing."""
+    if _State.installed:
+        return
+    _State.installed = True
+    FileIO.__module__ = "_io"
+    real_open = builtins.open
 
     def open(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, *rest, **more):
+        if not isinstance(file, int):
+            calls.refuse_named(file)
         plain = type(file) is int and file >= _FIRST_OWN and "+" not in mode and not rest
         if not plain or more.get("opener") or not _talks(file) or not os.get_blocking(file):
             return real_open(file, mode, buffering, encoding, errors, newline, *rest, **more)
@@ -116,9 +133,26 @@ def install() -> None:
         text.mode = mode
         return text
 
-    os.read = posix.read = named(read, "posix", "read")
-    os.write = posix.write = named(write, "posix", "write")
     builtins.open = io.open = named(open, "_io", "open")
+
+
+def adopt_streams() -> None:
+    """Make the standard streams files of ours where they are ends of pipes within the run."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        old = getattr(sys, name)
+        if old is None or not _talks(number):
+            continue
+        mode = "r" if number == 0 else "w"
+        raw = FileIO(number, mode, closefd=False)
+        raw.name = old.name
+        buffer = io.BufferedReader(raw) if number == 0 else raw
+        newline = None if number == 0 else "\n"
+        text = io.TextIOWrapper(
+            buffer, old.encoding, old.errors, newline, old.line_buffering, old.write_through
+        )
+        text.mode = mode
+        setattr(sys, name, text)
+        setattr(sys, f"__{name}__", text)
 
 
 def patch_socket(module) -> None:
@@ -131,7 +165,7 @@ def patch_socket(module) -> None:
     real_send = cls.send
 
     def send(self, data, flags=0, /):
-        if not _several() or self.gettimeout() == 0:
+        if not several() or self.gettimeout() == 0:
             return real_send(self, data, flags)
         _await(self.fileno(), _OUT, self.gettimeout())
         return real_send(self, data, flags | module.MSG_DONTWAIT)
@@ -139,7 +173,7 @@ def patch_socket(module) -> None:
     real_sendall = cls.sendall
 
     def sendall(self, data, flags=0, /):
-        if not _several() or self.gettimeout() == 0:
+        if not several() or self.gettimeout() == 0:
             return real_sendall(self, data, flags)
         view = memoryview(data).cast("B")
         while view:
@@ -152,7 +186,7 @@ def patch_socket(module) -> None:
 
 def _ready_first(real, name: str, events: int):
     def method(self, *args, **options):
-        if _several() and self.gettimeout() != 0:
+        if several() and self.gettimeout() != 0:
             _await(self.fileno(), events, self.gettimeout())
         return real(self, *args, **options)
 

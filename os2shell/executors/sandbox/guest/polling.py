@@ -49,6 +49,7 @@ class Epoll:
 
 def _wait(poll, timeout, scale, more):
     if timeout is not None and timeout <= 0:
+        waiting.looked()
         return poll(timeout, *more)
 
     def ask(seconds):

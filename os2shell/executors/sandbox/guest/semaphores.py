@@ -1,8 +1,9 @@
-"""``_multiprocessing.SemLock`` among the threads of one process.
+"""``_multiprocessing.SemLock`` among the threads and processes of one run.
 
-The kernel's named semaphores would block a thread with the baton, and need a /dev/shm to write in.
-Pools of threads, queues and locks of ``multiprocessing`` work with these; a semaphore does not reach
-into another process, and says so by name when one is started with it.
+The kernel's named semaphores would block a process that has the relay, and need a /dev/shm to write in.
+A value here is a word of the relay's table, which every process of the run maps; who holds how much is
+each process's own knowledge, as in CPython's C. A word is never given back: a run has so many
+(``relay.MAX_SEMAPHORES``), and says so when they are used up.
 """
 
 # Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
@@ -10,7 +11,9 @@ into another process, and says so by name when one is started with it.
 
 import _thread
 
-from . import locks
+from . import children
+from .clock import CLOCK, after
+from .locks import WORLD
 
 _RECURSIVE = 0
 _MAX_VALUE = 2**31 - 1
@@ -20,39 +23,45 @@ class SemLock:
     """A semaphore, or a recursive mutex, as ``_multiprocessing`` makes it."""
 
     SEM_VALUE_MAX = _MAX_VALUE
-    handle = 0
 
     def __init__(self, kind, value, maxvalue, name, unlink) -> None:
-        self.kind, self.maxvalue, self.name = kind, maxvalue, name
-        self._value = value
-        self._owner = self._depth = 0
-        self._free = locks.lock()  # held exactly while the value is 0
-        if not value:
-            self._free.acquire()
+        if not 0 <= value <= maxvalue:
+            raise ValueError("invalid value")
+        self._keep(children.ordered().semaphore(value), kind, maxvalue, None if unlink else name)
 
     @classmethod
-    def _rebuild(cls, *_):
-        raise OSError(95, "a multiprocessing semaphore does not reach into another process here")
+    def _rebuild(cls, handle, kind, maxvalue, name):
+        made = cls.__new__(cls)
+        children.ordered()
+        made._keep(handle, kind, maxvalue, name)
+        return made
+
+    def _keep(self, handle, kind, maxvalue, name) -> None:
+        self.handle, self.kind, self.maxvalue, self.name = handle, kind, maxvalue, name
+        self._table = WORLD.relay.table
+        self._owner = self._depth = 0
+
+    def _taken(self) -> bool:
+        return not self._table[self.handle]
 
     def acquire(self, block=True, timeout=None):
         """Take one, waiting where told."""
-        me = _thread.get_ident()
-        if self.kind == _RECURSIVE and self._owner == me and self._depth:
+        if self.kind == _RECURSIVE and self._is_mine():
             self._depth += 1
             return True
-        if block:
-            taken = self._free.acquire(True, -1 if timeout is None else max(0, timeout))
-        else:
-            taken = self._free.acquire(False)
-        if taken:
-            self._value -= 1
-            self._owner = me
-            self._depth += 1
-            if self._value:
-                self._free.release()
-        return taken
+        if block and self._taken():
+            deadline = None if timeout is None else after(max(0, timeout))
+            while self._taken() and (deadline is None or CLOCK.now < deadline):
+                WORLD.baton.wait(self._taken, deadline, "a semaphore", outside=True)
+        if self._taken():
+            return False
+        self._table[self.handle] -= 1
+        self._owner = _thread.get_ident()
+        self._depth += 1
+        return True
 
-    __enter__ = acquire
+    def __enter__(self):
+        return self.acquire()
 
     def release(self):
         """Give one back."""
@@ -62,12 +71,10 @@ class SemLock:
             if self._depth > 1:
                 self._depth -= 1
                 return
-        elif self._value >= self.maxvalue:
+        elif self._table[self.handle] >= self.maxvalue:
             raise ValueError("semaphore or lock released too many times")
         self._depth -= 1
-        self._value += 1
-        if self._value == 1:
-            self._free.release()
+        self._table[self.handle] += 1
 
     def __exit__(self, *_):
         self.release()
@@ -79,10 +86,10 @@ class SemLock:
         return self._depth
 
     def _get_value(self):
-        return self._value
+        return self._table[self.handle]
 
     def _is_zero(self):
-        return self._value == 0
+        return self._taken()
 
     def _after_fork(self):
         self._depth = 0

@@ -1,13 +1,14 @@
 """Waits for descriptors: what is ready at once is given at once, else other threads run meanwhile.
 
-With one thread a wait that only time could end is a jump of the clock. With several, none may wait
-in the kernel for what another one will write: it gives the baton up until the descriptor is ready.
+With one thread in one process a wait that only time could end is a jump of the clock. With several,
+none may wait in the kernel for what another one will write: it gives the baton up until the
+descriptor is ready.
 """
 
 # Stand-ins for untyped C functions, and foreign AST classes: what a call may hold is theirs.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,explicit-override,type-arg,attr-defined,no-any-return,assignment"
 
-from . import clock, locks
+from . import calls, clock, locks
 from .clock import named
 
 
@@ -22,6 +23,7 @@ def patch_selectors(module) -> None:
 def _selecting(real):
     def select(self, timeout=None):
         if timeout is not None and timeout <= 0:
+            looked()
             return real(self, timeout)
         return _wait(lambda seconds: real(self, seconds), timeout)
 
@@ -34,6 +36,7 @@ def patch_select(module) -> None:
 
     def select(rlist, wlist, xlist, timeout=None, /):
         if timeout is not None and timeout <= 0:
+            looked()
             return real(rlist, wlist, xlist, timeout)
 
         def ask(seconds):
@@ -50,8 +53,8 @@ def _wait(ask, timeout):
     found = ask(0)
     if found:
         return found
-    if len_tasks() > 1:
-        return _among_threads(ask, timeout)
+    if calls.several():
+        return _among_others(ask, timeout)
     if timeout is None:
         return ask(None)
     if not clock.alone():
@@ -61,13 +64,14 @@ def _wait(ask, timeout):
     return found
 
 
-def len_tasks() -> int:
-    """How many threads there are."""
-    return len(locks.WORLD.baton.tasks) if locks.WORLD.baton is not None else 1
+def looked() -> None:
+    """A look that waits for nothing may be one of a loop: where processes are ordered, it counts."""
+    if calls.others():
+        locks.WORLD.baton.looked()
 
 
-def _among_threads(ask, timeout):
-    deadline = None if timeout is None else clock.CLOCK.now + int(timeout * 1_000_000_000)
+def _among_others(ask, timeout):
+    deadline = None if timeout is None else clock.after(timeout)
     found = None
 
     def blocked() -> bool:

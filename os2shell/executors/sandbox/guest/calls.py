@@ -1,0 +1,221 @@
+"""Calls that may wait for another thread or process: in place from the guest's first line, and thin.
+
+A guest may take them from ``os`` before it starts anything; so each looks, when it is called, whether
+there is anybody to wait for. ``pipes`` and ``reaping`` hold what is then done instead.
+"""
+
+# Stand-ins for untyped C functions: what a call may hold is theirs.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,attr-defined,type-arg,assignment,misc"
+
+import os
+import posix
+import stat
+
+from .clock import named
+from .locks import WORLD
+
+real_open, real_close, real_read, real_write = posix.open, posix.close, posix.read, posix.write
+real_pipe, real_pipe2, real_lockf = posix.pipe, posix.pipe2, posix.lockf
+real_fstat, real_stat, real_waitid = posix.fstat, posix.stat, posix.waitid
+real_fork, real_kill, leave = posix.fork, posix.kill, posix._exit
+STREAMS: "list[int]" = []
+"""Device and inode of the run's two outputs: whoever reads there is no process of the guest's."""
+
+
+def others() -> bool:
+    """Whether another process of the run lives."""
+    return WORLD.relay is not None and WORLD.relay.several()
+
+
+def several() -> bool:
+    """Whether anybody else could run: another thread, another process."""
+    baton = WORLD.baton
+    return baton is not None and (len(baton.tasks) > 1 or others())
+
+
+def install() -> None:
+    """Put them behind ``os`` and ``posix``."""
+    if not STREAMS:
+        for number in (1, 2):
+            found = _stat(number)
+            STREAMS.extend((found.st_dev, found.st_ino) if found is not None else (0, 0))
+    for function in (*_descriptors(), *_children(), *_ends()):
+        named(function, "posix", function.__name__)
+        setattr(os, function.__name__, function)
+        setattr(posix, function.__name__, function)
+
+
+def _stat(number: int):
+    try:
+        return real_fstat(number)
+    except OSError:
+        return None
+
+
+def _descriptors() -> tuple:
+    stdin_read = os.read  # the host's answers behind descriptor 0, where there is a host
+
+    def read(fd, size, /):
+        if WORLD.several:
+            from . import pipes
+
+            pipes.before_read(fd)
+        return stdin_read(fd, size)
+
+    real_readv, real_writev = os.readv, os.writev
+    real = os.write  # metered, where output is paid
+
+    def write(fd, data, /):
+        if WORLD.several:
+            from . import pipes
+
+            if pipes.waits(fd):
+                return pipes.write(fd, data)
+        return real(fd, data)
+
+    def readv(fd, buffers, /):
+        if WORLD.several:
+            from . import pipes
+
+            pipes.before_read(fd)
+        return real_readv(fd, buffers)
+
+    def writev(fd, buffers, /):
+        if WORLD.several:
+            from . import pipes
+
+            if pipes.waits(fd):
+                return pipes.write(fd, b"".join(buffers))
+        return real_writev(fd, buffers)
+
+    def pipe():
+        _open_by_us()
+        return real_pipe()
+
+    def pipe2(flags, /):
+        _open_by_us()
+        return real_pipe2(flags)
+
+    def lockf(fd, command, length, /):
+        if command != os.F_LOCK or not several():
+            return real_lockf(fd, command, length)
+        from . import reaping
+
+        return reaping.taken(lambda: real_lockf(fd, os.F_TLOCK, length))
+
+    return read, write, readv, writev, pipe, pipe2, lockf, _opening()
+
+
+def _opening():
+    real = os.open
+
+    def open(path, flags, mode=0o777, *, dir_fd=None):
+        if WORLD.several and not flags & (os.O_NONBLOCK | os.O_RDWR):
+            refuse_named(path, dir_fd)
+        return real(path, flags, mode, dir_fd=dir_fd)
+
+    return open
+
+
+def refuse_named(path, dir_fd=None) -> None:
+    """Refuse a pipe with a name where somebody else could run: opening it waits in the kernel."""
+    if not several():
+        return
+    try:
+        found = real_stat(path, dir_fd=dir_fd)
+    except (OSError, TypeError, ValueError):
+        return  # the real call says it
+    if stat.S_ISFIFO(found.st_mode):
+        raise OSError(
+            95,
+            "opening a named pipe waits outside the order of threads and processes, and is refused; "
+            "use os.pipe, a socket, or O_RDWR",
+            os.fsdecode(path),
+        )
+
+
+def keep(*numbers: int) -> None:
+    """Let no loop over all descriptors close these."""
+    real_range = os.closerange
+
+    def close(fd):
+        if fd in numbers:
+            raise OSError(9, "Bad file descriptor")
+        real_close(fd)
+
+    def closerange(fd_low, fd_high, /):
+        for low, high in zip((-1, *numbers), (*numbers, fd_high)):
+            real_range(max(fd_low, low + 1), min(fd_high, high))
+
+    for function in (close, closerange):
+        setattr(os, function.__name__, named(function, "posix", function.__name__))
+        setattr(posix, function.__name__, function)
+
+
+def _open_by_us() -> None:
+    """Files over ends of pipes are ours from the first pipe on: a later child may be the other end."""
+    from . import pipes
+
+    pipes.install()
+
+
+def _children() -> tuple:
+    real_waitpid, real_wait, real_wait3, real_wait4 = os.waitpid, os.wait, os.wait3, os.wait4
+
+    def until(kind, ident, options) -> None:
+        if others():
+            from . import reaping
+
+            reaping.until(kind, ident, options)
+
+    def waitpid(pid, options, /):
+        until(*_meant(pid), options)
+        return real_waitpid(pid, options)
+
+    def wait():
+        until(os.P_ALL, 0, 0)
+        return real_wait()
+
+    def wait3(options):
+        until(os.P_ALL, 0, options)
+        return real_wait3(options)
+
+    def wait4(pid, options):
+        until(*_meant(pid), options)
+        return real_wait4(pid, options)
+
+    def waitid(idtype, id, options, /):
+        until(idtype, id, options)
+        return real_waitid(idtype, id, options)
+
+    return waitpid, wait, wait3, wait4, waitid
+
+
+def _ends() -> tuple:
+    def kill(pid, signal, /):
+        if not WORLD.several:
+            return real_kill(pid, signal)
+        from . import signals
+
+        return signals.kill(pid, signal)
+
+    def killpg(pgid, signal, /):
+        return kill(-pgid, signal)
+
+    told_leave = os._exit  # tells the outcome first, in the process that has the host's ear
+
+    def _exit(status):
+        if WORLD.relay is not None:
+            WORLD.relay.publish()
+        told_leave(status)
+
+    return kill, killpg, _exit
+
+
+def _meant(pid: int) -> "tuple[int, int]":
+    """Kind and number for waitid, from what waitpid is given."""
+    if pid > 0:
+        return os.P_PID, pid
+    if pid == -1:
+        return os.P_ALL, 0
+    return os.P_PGID, -pid or os.getpgrp()
