@@ -88,6 +88,8 @@ from ledger.form.canonical import Json as Json
 from ledger.form.canonical import decode as decode
 from ledger.form.canonical import digest as digest
 from ledger.form.canonical import encode as encode
+from ledger.form.images import STATE_IMAGED as STATE_IMAGED
+from ledger.form.images import image_of as image_of
 from ledger.form.record import Author as Author
 from ledger.form.record import Entry as Entry
 from ledger.form.record import Head as Head

@@ -62,6 +62,7 @@ def body(result: Verification) -> dict[str, object]:
         "schema": SCHEMA,
         "status": str(result.status),
         "size": result.size,
+        "first": result.first,
         "root": result.root.hex(),
         "signer": result.signer,
         "trusted": result.trusted,
