@@ -34,9 +34,9 @@ def misplaced(head: Checkpoint, epochs: Epochs) -> str | None:
     if stop is not None and stop < head.size:
         return (
             f"signed by the key of epoch {found.number} ({found.key}), whose last head states "
-            f"{stop} records; heads of {head.size} are signed in epoch {right.number}. Whoever held "
-            "that key made it: its owner before the rotation, or a thief of the retired key. "
-            "Readers who know the epochs refuse it"
+            f"{stop} records; heads of {head.size} are signed in epoch {right.number}. It was made "
+            "by whoever held that key: its owner before the rotation, or a thief of the retired "
+            "key. Readers who know the epochs refuse it"
         )
     return (
         f"signed by the key of epoch {found.number} ({found.key}), which begins with record "
