@@ -277,7 +277,7 @@ def _published_reason(follower: Follower, published: bytes) -> str:
 
     try:
         if follower.keys is None:
-            raise DamagedError(0, "no key is known")
+            raise DamagedError(0, "expected a key in record 0, found none")
         claim = checkpoint.confirmed(published, follower.keys.epochs)
     except LedgerError as problem:
         return f"the file checkpoint does not hold: {problem}"

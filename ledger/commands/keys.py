@@ -182,7 +182,9 @@ def _endorse(options: argparse.Namespace) -> int:
     if options.root is not None:
         refuse_inside(options.root, options.directory)
     if options.out is None and options.key is None:
-        raise KeyFormatError("expected --key FILE to append, or --out FILE to only sign; give one")
+        raise KeyFormatError(
+            "expected --key FILE to append, or --out FILE to only sign, found neither; give one"
+        )
     if options.out is not None:
         with _reader(options) as ledger:
             made = _made(options, _history(ledger))

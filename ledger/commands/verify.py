@@ -14,6 +14,7 @@ from ledger.commands.appending import wall_clock
 from ledger.commands.given import pin
 from ledger.commands.progress import Bar
 from ledger.commands.shown import document, printable
+from ledger.errors import DamagedError
 
 SUMMARY: Final = "check every byte: chain, Merkle roots, signatures, publication"
 SCHEMA: Final = "os2.ledger.verification/1"
@@ -121,5 +122,7 @@ def _text(result: Verification) -> str:
         lines.append(
             f"first    record {result.first_bad.seq}: {printable(result.first_bad.reason)}"
         )
+    if result.status is Status.BROKEN:
+        lines.append(f"next     {DamagedError.remedy}")
     lines.extend(f"remark   {printable(remark)}" for remark in result.remarks)
     return "\n".join(lines) + "\n"
