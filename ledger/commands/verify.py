@@ -122,7 +122,7 @@ def _text(result: Verification) -> str:
         lines.append(
             f"first    record {result.first_bad.seq}: {printable(result.first_bad.reason)}"
         )
-    if result.status is Status.BROKEN:
+    if result.first_bad is not None and "; " not in result.first_bad.reason:
         lines.append(f"next     {DamagedError.remedy}")
     lines.extend(f"remark   {printable(remark)}" for remark in result.remarks)
     return "\n".join(lines) + "\n"
