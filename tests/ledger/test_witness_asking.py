@@ -231,7 +231,10 @@ def timeless(body: bytes, connection: socket.socket) -> None:
         (saying(http("302 Found", b"", more="Location: http://127.0.0.1:1/\r\n")), "302"),
         (saying(http("500 Internal Server Error", b"\x1b[31mno")), "500"),
         (saying(b"SSH-2.0-nonsense\r\n"), "expected an answer, found none"),
-        (saying(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort"), "expected an answer, found none"),
+        (
+            saying(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort"),
+            "expected an answer, found none",
+        ),
         (saying(b""), "expected an answer, found none"),
     ],
 )
