@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 
+from ledger import MemoryStore, Signer, TokenSignatureLedger
 from tests.ledger import (
     test_cosignature,
     test_ledger_vectors,
@@ -153,9 +154,8 @@ def fails(check: Callable[..., None], tmp_path: Path) -> bool:
 
 
 def _fails_on_a_log(check: Callable[..., None]) -> bool:
-    from ledger import MemoryStore, TokenSignatureLedger  # noqa: PLC0415
-
-    with TokenSignatureLedger(MemoryStore(), clock=lambda: 0, node="n") as log:
+    signer = Signer("test.example/log", bytes(range(32)))
+    with TokenSignatureLedger(MemoryStore(), signer, clock=lambda: 0, node="n1") as log:
         try:
             check(log)
         except (Exception, pytest.fail.Exception):  # noqa: BLE001 - any failure is one
