@@ -5,7 +5,7 @@ READY  := $(VENV)/.ready
 JOBS   ?= $(shell nproc)
 unexport PYTHONDONTWRITEBYTECODE  # what hundreds of processes load is compiled once
 
-.PHONY: demo test test-quick coverage check format bench bench-quick clean
+.PHONY: demo test test-quick coverage check format bench bench-quick fuzz fuzz-quick clean
 
 demo: $(READY)           ## a real program: run in the sandbox, recorded, verified, tampered with
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
@@ -40,6 +40,13 @@ bench: $(READY)          ## every figure beside its peer; writes bench/results.j
 
 bench-quick: $(READY)    ## CI's short form
 	@$(BIN)/python -m bench --quick
+
+fuzz: INPUTS ?= 1000000
+fuzz: $(READY)           ## a million inputs guided by coverage (INPUTS=N: as many); installs atheris
+	@sh .ci/fuzz $(BIN) $(INPUTS)
+
+fuzz-quick: $(READY)     ## CI's short form
+	@sh .ci/fuzz $(BIN) 80000
 
 $(READY): pyproject.toml .ci/setup
 	@sh .ci/setup $(VENV)

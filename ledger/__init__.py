@@ -93,6 +93,8 @@ from ledger.form.canonical import Json as Json
 from ledger.form.canonical import decode as decode
 from ledger.form.canonical import digest as digest
 from ledger.form.canonical import encode as encode
+from ledger.form.images import STATE_IMAGED as STATE_IMAGED
+from ledger.form.images import image_of as image_of
 from ledger.form.record import Author as Author
 from ledger.form.record import Entry as Entry
 from ledger.form.record import Head as Head
@@ -125,6 +127,9 @@ from ledger.trust.merkle import leaf_hash as leaf_hash
 from ledger.trust.merkle import verify_inclusion as verify_inclusion
 
 if TYPE_CHECKING:
+    from ledger.chain.age import EPOCH_DAYS as EPOCH_DAYS
+    from ledger.chain.age import EpochAge as EpochAge
+    from ledger.chain.age import epoch_age as epoch_age
     from ledger.chain.pruning import Pruning as Pruning
     from ledger.chain.publication import publish as publish
     from ledger.chain.publication import renew_tiles as renew_tiles
@@ -185,6 +190,9 @@ if TYPE_CHECKING:
     from ledger.witness.witnesses import Witnesses as Witnesses
 
 _LATE = {
+    "EPOCH_DAYS": "ledger.chain.age",
+    "EpochAge": "ledger.chain.age",
+    "epoch_age": "ledger.chain.age",
     "Pruning": "ledger.chain.pruning",
     "ConsistencyProof": "ledger.trust.tlog_proof",
     "Equivocation": "ledger.trust.equivocation",

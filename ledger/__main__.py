@@ -32,8 +32,8 @@ _CODES: Final = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. No traceback reaches the user."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)  # loads every command, which takes its time
         code: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:

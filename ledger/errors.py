@@ -54,14 +54,27 @@ LedgerError
 """
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 
 class LedgerError(Exception):
-    """Base of all errors raised by this package."""
+    """Base of all errors raised by this package.
+
+    ``remedy`` is what to do next where the message itself, behind a semicolon, says nothing better.
+    """
+
+    remedy: ClassVar[str] = "check what was given, then try again"
+
+    def __str__(self) -> str:  # type: ignore[explicit-override]  # typing has it from 3.12
+        """What was expected, what was found, what to do next."""
+        text = super().__str__()
+        return f"{text}; {self.remedy}" if self.remedy and "; " not in text else text
 
 
 class CanonicalError(LedgerError):
     """The value has no canonical encoding, or the bytes are not one."""
+
+    remedy: ClassVar[str] = "change the value, or take the bytes from whoever wrote them again"
 
 
 class BodyTooLarge(LedgerError):
@@ -70,6 +83,8 @@ class BodyTooLarge(LedgerError):
 
 class EntryError(LedgerError):
     """The entry cannot be appended to any ledger."""
+
+    remedy: ClassVar[str] = "change the entry"
 
 
 class ConflictError(LedgerError):
@@ -83,6 +98,8 @@ class ClosedError(LedgerError):
 class ReadOnlyError(LedgerError):
     """The instance cannot append."""
 
+    remedy: ClassVar[str] = "open the ledger for appending, with its key"
+
 
 class ClockError(LedgerError):
     """The source of hybrid logical time did not move forward, or left 64 bits."""
@@ -90,6 +107,8 @@ class ClockError(LedgerError):
 
 class DurabilityError(LedgerError):
     """A write or sync failed; what it left behind is unknown, so the instance is closed."""
+
+    remedy: ClassVar[str] = "make room or repair the disk, then open the ledger again"
 
 
 class DiskFull(DurabilityError):
@@ -99,13 +118,19 @@ class DiskFull(DurabilityError):
 class UnreadableError(LedgerError):
     """The operating system refused access to the ledger's files."""
 
+    remedy: ClassVar[str] = "check the path and who may read it"
+
 
 class LedgerMissing(UnreadableError):
     """No ledger lies in the directory."""
 
+    remedy: ClassVar[str] = "check the path, or create a ledger there"
+
 
 class DamagedError(LedgerError):
     """The log does not hold; ``seq`` is the first bad record, ``reason`` says why."""
+
+    remedy: ClassVar[str] = "keep this copy as it is, and restore the ledger from another"
 
     def __init__(self, seq: int, reason: str) -> None:
         """Name the first bad record and why it is bad."""
@@ -125,17 +150,25 @@ class EquivocationError(DamagedError):
 class FormatError(LedgerError):
     """The file is foreign, or written by a newer version."""
 
+    remedy: ClassVar[str] = "check the path, or use the version that wrote it"
+
 
 class NoteError(LedgerError):
     """The bytes are not a signed note, or no signature by the expected key holds."""
+
+    remedy: ClassVar[str] = "do not trust it, and ask its maker for it again"
 
 
 class CheckpointError(NoteError):
     """The note is not a checkpoint of this format."""
 
+    remedy: ClassVar[str] = "do not trust it, and fetch the log's checkpoint again"
+
 
 class SealError(LedgerError):
     """The text does not say what a segment holds, or says it in another spelling."""
+
+    remedy: ClassVar[str] = "restore the file from a copy"
 
 
 class PrunedError(LedgerError):
@@ -145,9 +178,13 @@ class PrunedError(LedgerError):
 class ProofError(LedgerError):
     """A Merkle proof is malformed or leads to another root."""
 
+    remedy: ClassVar[str] = "do not trust it, and ask for the proof again"
+
 
 class KeyProblem(LedgerError):
     """A key cannot be used."""
+
+    remedy: ClassVar[str] = "give another key"
 
 
 class KeyExposed(KeyProblem):
@@ -157,6 +194,8 @@ class KeyExposed(KeyProblem):
 class KeyFormatError(KeyProblem):
     """The text or file is not an acceptable key."""
 
+    remedy: ClassVar[str] = "check the file or the text that was given"
+
 
 class KeyMisplaced(KeyProblem):
     """A secret key must not lie where copies of the ledger are made."""
@@ -165,17 +204,27 @@ class KeyMisplaced(KeyProblem):
 class WrongKey(KeyProblem):
     """The key belongs to another ledger."""
 
+    remedy: ClassVar[str] = "give the key of this ledger"
+
 
 class EpochError(LedgerError):
     """A table of epochs, a rotation or an endorsement breaks the rules of epochs."""
+
+    remedy: ClassVar[str] = (
+        "do not trust it, and compare with a table of epochs from the log's owner"
+    )
 
 
 class AlgorithmMissing(KeyProblem):
     """The installed ``cryptography`` lacks this algorithm."""
 
+    remedy: ClassVar[str] = "install a newer cryptography"
+
 
 class WitnessError(LedgerError):
     """A head is not witnessed as the policy demands, or a witness cannot do its work."""
+
+    remedy: ClassVar[str] = "see that the witness runs and can be reached, then ask again"
 
 
 class QuorumError(WitnessError):
@@ -183,6 +232,8 @@ class QuorumError(WitnessError):
 
     ``confirmed`` holds the names of those that did; ``reasons`` says why each other one did not.
     """
+
+    remedy: ClassVar[str] = "ask again when the witnesses answer"
 
     def __init__(
         self, reason: str, confirmed: tuple[str, ...] = (), reasons: Mapping[str, str] | None = None
@@ -196,9 +247,13 @@ class QuorumError(WitnessError):
 class PolicyError(WitnessError):
     """The text is not a witness policy, or one that no witnesses could ever meet."""
 
+    remedy: ClassVar[str] = "mend the policy"
+
 
 class RefusedHead(WitnessError):
     """A witness does not cosign what it was sent; ``status`` is its HTTP answer."""
+
+    remedy: ClassVar[str] = ""  # the status says it, to a program
 
     def __init__(self, status: int, reason: str) -> None:
         """Say which HTTP status tells the client, and why."""
@@ -218,9 +273,13 @@ class HeadConflict(RefusedHead):
 class WitnessStoreError(WitnessError):
     """What a witness remembers is damaged, or could not be kept; nothing was cosigned."""
 
+    remedy: ClassVar[str] = "make room or repair the disk, then start the witness again"
+
 
 class ObjectProblem(LedgerError):
     """Stored content cannot be served or taken."""
+
+    remedy: ClassVar[str] = "restore the object from a copy of the ledger"
 
 
 class ObjectMissing(ObjectProblem):
@@ -238,21 +297,31 @@ class ObjectTooLarge(ObjectProblem):
 class PrivacyError(LedgerError):
     """Content of a subject cannot be sealed, opened or shredded."""
 
+    remedy: ClassVar[str] = "check which subject and which record was meant"
+
 
 class SubjectRefused(PrivacyError):
     """The text cannot name a subject, or would name one where that stays for ever."""
+
+    remedy: ClassVar[str] = "name the subject otherwise"
 
 
 class NotSealed(PrivacyError):
     """The record holds no content of a subject."""
 
+    remedy: ClassVar[str] = "give a record that holds sealed content"
+
 
 class SealedDamaged(PrivacyError):
     """The sealed content was altered or cut, or belongs to another key, record or ledger."""
 
+    remedy: ClassVar[str] = "restore the object and the key from copies"
+
 
 class SubjectKeyMissing(PrivacyError):
     """No key of this subject is in the folder, and no record says that it was destroyed."""
+
+    remedy: ClassVar[str] = "name the folder where this ledger's keys are kept"
 
 
 class ShreddedError(PrivacyError):
@@ -277,6 +346,8 @@ class ShreddedError(PrivacyError):
 
 class BundleError(LedgerError):
     """An evidence bundle is malformed, hostile, or does not hold."""
+
+    remedy: ClassVar[str] = "do not trust it, and ask for the evidence again"
 
 
 class FleetError(LedgerError):
@@ -306,3 +377,5 @@ class Obstructed(FleetError):
 
 class QueryError(LedgerError):
     """The question is malformed: an empty text, a time that is none, a negative number."""
+
+    remedy: ClassVar[str] = "ask another way; --help says how"

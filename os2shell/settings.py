@@ -10,10 +10,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ledger import EPOCH_DAYS
 from os2shell.model.errors import UsageError
 
 STATE_FOLDER = ".os2"
 ACTOR_CHARACTERS = 128
+MAX_EPOCH_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Settings:
     history: Path
     images: Path
     caches: Path
+    epoch_days: int
     colour: bool
 
     @property
@@ -89,6 +92,7 @@ def read_settings(options: Options) -> Settings:
         history=data / "history",
         images=_images(cache),
         caches=cache,
+        epoch_days=_epoch_days(os.environ.get("OS2_EPOCH_DAYS")),
         colour=not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",  # no-color.org
     )
 
@@ -98,6 +102,18 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container may run a uid that has no name
         return f"uid-{os.getuid()}"
+
+
+def _epoch_days(text: str | None) -> int:
+    """After how many days the ledger's key is rotated; 0 leaves that to its owner."""
+    if text is None:
+        return EPOCH_DAYS
+    if not (text.isascii() and text.isdigit() and int(text[:9]) <= MAX_EPOCH_DAYS):
+        raise UsageError(
+            f"OS2_EPOCH_DAYS={text[:40]!r}",
+            expected=f"whole days from 1 to {MAX_EPOCH_DAYS}, or 0 to rotate by hand only",
+        )
+    return int(text)
 
 
 def _manifest(name: str) -> Path:

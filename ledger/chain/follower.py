@@ -228,14 +228,16 @@ class Follower:
     def _take_checkpoint(self, frame: Frame, segment: int) -> None:
         seq = max(self.size - 1, 0)
         if canonical.digest(frame.content) != frame.tail:
-            raise DamagedError(seq, "checkpoint after it: the frame does not have its digest")
+            raise DamagedError(
+                seq, "checkpoint after it: expected the digest of its frame, found another"
+            )
         if segment > 0 and self.mark.start.segment < segment:
             self._take_opening(frame, segment)
             return
         if self.keys is None:
-            raise DamagedError(seq, "checkpoint before any record that names the key")
+            raise DamagedError(seq, "expected a record that names the key, found a checkpoint")
         if self.size <= self.mark.size:
-            raise DamagedError(seq, "checkpoint after it: expected records before a checkpoint")
+            raise DamagedError(seq, "checkpoint after it: expected records before it, found none")
         found = self.judge(frame.content)
         at = Position(segment, frame.start)
         self.commit(found, at, Position(segment, frame.stop))

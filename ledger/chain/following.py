@@ -74,8 +74,8 @@ def refuse_rollback(data: bytes | None, follower: Follower) -> None:
     if published.size == mark.size and published.root != root:
         raise EquivocationError(
             mark.size - 1,
-            f"two signed heads of {mark.size} records: root {root.hex()} in the log, "
-            f"{published.root.hex()} in the file checkpoint; keep both, they are the proof",
+            f"expected one signed head of {mark.size} records, found two: root {root.hex()} in the "
+            f"log, {published.root.hex()} in the file checkpoint; keep both, they are the proof",
         )
 
 
@@ -87,4 +87,6 @@ def _next_segment(store: Store, at: Position) -> Position:
 
 def _refuse_torn_inside(frame: Torn, follower: Follower, *, last: bool) -> None:
     if not last:
-        raise DamagedError(follower.size, f"{frame.reason} inside the log")
+        raise DamagedError(
+            follower.size, f"expected whole frames inside the log, found {frame.reason}"
+        )

@@ -159,8 +159,8 @@ def _require_whole(source: Source, going: list[Seal]) -> None:
         if (length, name) != (seal.bytes, seal.digest):
             raise DamagedError(
                 seal.entry.size,
-                f"segment {number} is not what its seal states, so nothing was pruned; verify the "
-                "ledger, and restore the segment from a copy",
+                f"expected segment {number} as its seal states it, found other bytes, so nothing "
+                "was pruned; verify the ledger, and restore the segment from a copy",
             )
     leave = going[-1].exit
     assert store.directory is not None

@@ -56,7 +56,7 @@ class Reading:
                 for body, digest in zip(piece.bodies, piece.digests, strict=True):
                     chain = link(chain, body)
                     if chain != digest:
-                        raise DamagedError(seq, "body and chain digest do not belong together")
+                        raise DamagedError(seq, "expected the digest of its body, found another")
                     if first <= seq < last:
                         waiting.append(_unsealed(body, seq, chain))
                     seq += 1
@@ -173,12 +173,14 @@ class Reading:
         except NoteError as problem:
             raise DamagedError(seq - 1, f"checkpoint after it: {problem}") from problem
         if not holds:
-            raise DamagedError(seq - 1, "checkpoint after it states another size or chain digest")
+            raise DamagedError(
+                seq - 1, "checkpoint after it: expected its size and chain digest, found others"
+            )
 
 
 def _whole(piece: Run | Frame | Torn) -> Run | Frame:
     if isinstance(piece, Torn):
-        raise DamagedError(-1, f"{piece.reason} inside the signed log")
+        raise DamagedError(-1, f"expected whole frames inside the signed log, found {piece.reason}")
     return piece
 
 

@@ -56,7 +56,10 @@ class FirstBad:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The verdict; ``size`` and ``root`` are those of the last signed head that held."""
+    """The verdict; ``size`` and ``root`` are those of the last signed head that held.
+
+    ``first`` is the first record that was not pruned, but for record 0; 0 where nothing was.
+    """
 
     status: Status
     size: int
@@ -66,6 +69,7 @@ class Verification:
     trusted: bool
     bytes: int
     remarks: tuple[str, ...] = ()
+    first: int = 0
 
 
 def verify(
@@ -128,8 +132,9 @@ class _Verifying:
         signer = str(key) if key is not None else None
         trusted = self._terms.key is not None
         remarks = tuple(self._remarks) if status is Status.OK else ()
+        first = 0 if self._remains is None else self._remains.state.size
         return Verification(
-            status, mark.size, root, signer, bad, trusted, self._audit.bytes, remarks
+            status, mark.size, root, signer, bad, trusted, self._audit.bytes, remarks, first
         )
 
     def _run(self, store: FileStore, jobs: int) -> Verification:
@@ -272,7 +277,7 @@ def _published_reason(follower: Follower, published: bytes) -> str:
 
     try:
         if follower.keys is None:
-            raise DamagedError(0, "no key is known")
+            raise DamagedError(0, "expected a key in record 0, found none")
         claim = checkpoint.confirmed(published, follower.keys.epochs)
     except LedgerError as problem:
         return f"the file checkpoint does not hold: {problem}"

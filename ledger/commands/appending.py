@@ -2,6 +2,8 @@
 
 A command asks only the guards it is told of. Whoever keeps a log's head apart, or has it witnessed,
 names both here too; else the command would go on from an old copy, or append what nobody confirmed.
+That a log is witnessed shows on the head it published last; so nobody leaves its witnesses out by
+mistake, only by saying so.
 """
 
 import argparse
@@ -12,9 +14,11 @@ from pwd import getpwuid
 
 from ledger.chain.log import TokenSignatureLedger
 from ledger.commands.placed import content
+from ledger.errors import LedgerError, QuorumError
 from ledger.form.record import Author
 from ledger.trust.kept import KeptHead
 from ledger.trust.keyring import KeyFile
+from ledger.trust.note import MAX_NOTE_BYTES, parse
 from ledger.witness.policy import MAX_POLICY_BYTES, read_policy
 from ledger.witness.witnesses import Witnesses
 
@@ -38,10 +42,17 @@ def take_guards(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--witnesses", type=Path, metavar="FILE", help="the policy of witnesses that must confirm"
     )
+    parser.add_argument(
+        "--unwitnessed",
+        action="store_true",
+        help="go on without the witnesses that confirmed this log's published head",
+    )
 
 
 def opened(options: argparse.Namespace, *, create: bool = False) -> TokenSignatureLedger:
     """The ledger, which must be there already, unless ``create`` makes it."""
+    if options.witnesses is None and not options.unwitnessed:
+        _require_no_witnesses(options.directory)
     node = options.node or os.uname().nodename
     return TokenSignatureLedger.open(
         options.directory,
@@ -53,6 +64,24 @@ def opened(options: argparse.Namespace, *, create: bool = False) -> TokenSignatu
         kept=KeptHead(options.kept) if options.kept is not None else None,
         witnesses=_witnesses(options.witnesses) if options.witnesses is not None else None,
     )
+
+
+def _require_no_witnesses(directory: Path) -> None:
+    """Refuse a log whose published head others signed too: they would not be asked this time."""
+    try:
+        data = (directory / "checkpoint").read_bytes()
+        head = parse(data[:MAX_NOTE_BYTES])
+    except (OSError, LedgerError):
+        return  # opening the log says what is wrong with it
+    origin = head.text.partition("\n")[0]
+    others = sorted({signature.name for signature in head.signatures} - {origin})
+    if others:
+        raise QuorumError(
+            f"expected --witnesses FILE, the policy of this log, found none although "
+            f"{', '.join(others)} confirmed its published head; name the policy (os2 keeps it in "
+            "$XDG_CONFIG_HOME/os2shell/witnesses), or say --unwitnessed to append what they do not "
+            "confirm"
+        )
 
 
 def _witnesses(path: Path) -> Witnesses:

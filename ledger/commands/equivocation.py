@@ -2,6 +2,8 @@
 
 A and B are checkpoint files or ledgers; a proof file that holds both stands alone. Between heads
 of different sizes a consistency proof decides: taken from the larger ledger, or from ``--proof``.
+Where the log's epochs are known, by a ledger or a ``--pubkey`` with its table, a head that a key
+signed outside its epoch is named as such: it may be the work of a thief of a retired key.
 """
 
 import argparse
@@ -18,9 +20,10 @@ from ledger.commands.placed import content, place
 from ledger.commands.shown import document, printable
 from ledger.commands.trusted import keys_of, opened, pins
 from ledger.errors import KeyFormatError, ProofError, WrongKey
-from ledger.trust import equivocation
+from ledger.trust import checkpoint, equivocation
 from ledger.trust.checkpoint import Checkpoint
 from ledger.trust.endorsement import Pin
+from ledger.trust.epochs import Epochs
 from ledger.trust.equivocation import (
     MAX_FILE_BYTES,
     Equivocation,
@@ -31,6 +34,7 @@ from ledger.trust.equivocation import (
 )
 from ledger.trust.keys import PublicKey
 from ledger.trust.merkle import verify_consistency
+from ledger.trust.misplaced import misplaced, table
 from ledger.trust.tlog_proof import read_consistency_proof
 
 SUMMARY: Final = "hold two signed heads against each other; two histories are proven, or none"
@@ -65,23 +69,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge, say it in plain words, and write the proof when asked."""
     trusted = pins(options.pubkey)
-    with ExitStack() as stack:
-        evidence = (
-            equivocation.read(content(options.first, MAX_FILE_BYTES))
-            if options.second is None
-            else _gather(options, trusted, stack)
-        )
+    known = [each for each in trusted if isinstance(each, Epochs)]
+    if options.second is None:
+        evidence = equivocation.read(content(options.first, MAX_FILE_BYTES))
+    else:
+        with ExitStack() as stack:
+            evidence = _gather(options, trusted, stack, known)
     found = evidence.judge(keys_of(trusted) if options.second is None else ())
+    outside = _outside(evidence, table(known))
     if found.finding is Finding.TWO_HEADS and options.out is not None:
         place(evidence.encode(), options.out)
-    sys.stdout.write(_shown(found, evidence, trusted=bool(trusted), as_json=options.json))
+    shown = _Shown(found, evidence, outside, trusted=bool(trusted))
+    sys.stdout.write(document(shown.body()) if options.json else shown.text())
     return EXIT[found.finding]
 
 
-def _gather(options: argparse.Namespace, trusted: Sequence[Pin], stack: ExitStack) -> Equivocation:
-    """Both heads, and between different sizes what links them."""
+def _gather(
+    options: argparse.Namespace, trusted: Sequence[Pin], stack: ExitStack, known: list[Epochs]
+) -> Equivocation:
+    """Both heads, and between different sizes what links them; ``known`` gets the logs' epochs."""
     paths = (options.first, options.second)
     logs = [stack.enter_context(opened(path, trusted)) if path.is_dir() else None for path in paths]
+    known += [log.keys.epochs for log in logs if log is not None and log.keys is not None]
     keys = _keys([log for log in logs if log is not None], trusted)
     if not keys:
         raise KeyFormatError(
@@ -155,21 +164,41 @@ def _given(data: bytes, small: Checkpoint, large: Checkpoint, keys: Sequence[Pub
     return Prefix(small.root, found.hashes)
 
 
-def _shown(found: Judgement, evidence: Equivocation, *, trusted: bool, as_json: bool) -> str:
-    keys = [str(key) for key in evidence.keys]
-    if as_json:
-        return document(
-            {
-                "schema": SCHEMA,
-                "finding": str(found.finding),
-                "reason": found.reason,
-                "public_keys": keys,
-                "trusted": trusted,
-                "first": evidence.first.decode(),
-                "second": evidence.second.decode(),
-            }
-        )
-    lines = [f"finding  {found.finding}", f"reason   {printable(found.reason)}"]
-    if not trusted:
-        lines.append("trusted  no: the key was named by what is judged; pass --pubkey to be sure")
-    return "\n".join(lines) + "\n"
+def _outside(evidence: Equivocation, epochs: Epochs | None) -> dict[str, str]:
+    """What is to be said of heads whose epoch is not that of the key which signed them."""
+    if epochs is None:
+        return {}
+    sides = {"first": evidence.first, "second": evidence.second}
+    told = {name: misplaced(checkpoint.read(note), epochs) for name, note in sides.items()}
+    return {name: text for name, text in told.items() if text is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The judgement, ready to be printed."""
+
+    found: Judgement
+    evidence: Equivocation
+    outside: dict[str, str]
+    trusted: bool
+
+    def body(self) -> dict[str, object]:
+        return {
+            "schema": SCHEMA,
+            "finding": str(self.found.finding),
+            "reason": self.found.reason,
+            "out_of_epoch": self.outside,
+            "public_keys": [str(key) for key in self.evidence.keys],
+            "trusted": self.trusted,
+            "first": self.evidence.first.decode(),
+            "second": self.evidence.second.decode(),
+        }
+
+    def text(self) -> str:
+        lines = [f"finding  {self.found.finding}", f"reason   {printable(self.found.reason)}"]
+        lines += [f"epoch    the {name} head is {printable(t)}" for name, t in self.outside.items()]
+        if not self.trusted:
+            lines.append(
+                "trusted  no: the key was named by what is judged; pass --pubkey to be sure"
+            )
+        return "\n".join(lines) + "\n"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from ledger.chain.age import EPOCH_DAYS, epoch_age
 from ledger.chain.log import TokenSignatureLedger
 from ledger.commands import EMPTY, OK, appending
 from ledger.commands.given import pin
@@ -101,6 +102,8 @@ def run(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     with TokenSignatureLedger.read_only(options.directory) as ledger:
         history, size = _history(ledger), ledger.head.size
+        age = epoch_age(ledger, appending.wall_clock())
+    assert age is not None
     root = _root_known(options, history, size)
     endorsed = frozenset[int]() if root is None else covered(root, history)
     if options.json:
@@ -110,6 +113,8 @@ def _list(options: argparse.Namespace) -> int:
             "origin": history.epochs.origin,
             "root_key": None if root is None else str(root),
             "epochs": rows,
+            "began_ms": age.began_ms,
+            "days": age.days,
         }
         sys.stdout.write(document(body))
         return OK
@@ -122,6 +127,7 @@ def _list(options: argparse.Namespace) -> int:
         said = "  endorsed" if row.number in endorsed else ""
         span = f"{row.first} to {_last(row, history, size)}" if row.first < size else "none yet"
         lines.append(f"epoch {row.number:>3}  records {span}{said}\n           {row.key}")
+    lines.append(f"age     {age.text(EPOCH_DAYS)}")
     sys.stdout.write("\n".join(lines) + "\n")
     return OK
 
@@ -176,7 +182,9 @@ def _endorse(options: argparse.Namespace) -> int:
     if options.root is not None:
         refuse_inside(options.root, options.directory)
     if options.out is None and options.key is None:
-        raise KeyFormatError("expected --key FILE to append, or --out FILE to only sign; give one")
+        raise KeyFormatError(
+            "expected --key FILE to append, or --out FILE to only sign, found neither; give one"
+        )
     if options.out is not None:
         with _reader(options) as ledger:
             made = _made(options, _history(ledger))

@@ -95,7 +95,9 @@ def _check(options: argparse.Namespace) -> int:
     data = content(options.check, MAX_PROOF_BYTES)
     if data.startswith(b"old "):
         if options.older is None:
-            raise QueryError("expected --older FILE, the checkpoint this proof starts from")
+            raise QueryError(
+                "expected --older FILE, the checkpoint this proof starts from, found none; give it"
+            )
         proof = read_consistency_proof(data)
         older = signed(content(options.older, MAX_NOTE_BYTES), keys)
         head = proof.verify(keys, older)

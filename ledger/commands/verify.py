@@ -6,11 +6,15 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from ledger.chain.age import EPOCH_DAYS, EpochAge, epoch_age
+from ledger.chain.log import TokenSignatureLedger
 from ledger.chain.verifying import Status, Verification, verify
 from ledger.commands import BROKEN, EMPTY, OK, UNREADABLE
+from ledger.commands.appending import wall_clock
 from ledger.commands.given import pin
 from ledger.commands.progress import Bar
 from ledger.commands.shown import document, printable
+from ledger.errors import DamagedError
 
 SUMMARY: Final = "check every byte: chain, Merkle roots, signatures, publication"
 SCHEMA: Final = "os2.ledger.verification/1"
@@ -34,6 +38,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes that share the work (default: as many as there are cores)",
     )
+    parser.add_argument(
+        "--epoch-days",
+        type=_days,
+        default=EPOCH_DAYS,
+        metavar="N",
+        help="warn when a key has signed for so many days (default: %(default)s; 0: never)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -44,8 +55,35 @@ def run(options: argparse.Namespace) -> int:
         result = verify(
             options.directory, key, objects=options.objects, jobs=options.jobs, progress=bar
         )
-    sys.stdout.write(document(body(result)) if options.json else _text(result))
+    age = None
+    if result.status is Status.OK:
+        with TokenSignatureLedger.read_only(options.directory, key) as ledger:
+            age = epoch_age(ledger, wall_clock())
+    if options.json:
+        sys.stdout.write(document({**body(result), "epoch": _epoch(age, options.epoch_days)}))
+    else:
+        sys.stdout.write(_text(result))
+    if age is not None and not options.json:
+        sys.stdout.write(f"epoch    {age.text(options.epoch_days)}\n")
     return EXIT[result.status]
+
+
+def _epoch(age: EpochAge | None, policy: int) -> dict[str, object] | None:
+    if age is None:
+        return None
+    return {
+        "number": age.number,
+        "began_ms": age.began_ms,
+        "days": age.days,
+        "overdue": age.overdue(policy),
+    }
+
+
+def _days(text: str) -> int:
+    days = int(text)
+    if days < 0:
+        raise argparse.ArgumentTypeError(f"expected a number of days, or 0, found {days}")
+    return days
 
 
 def _count(text: str) -> int:
@@ -62,6 +100,7 @@ def body(result: Verification) -> dict[str, object]:
         "schema": SCHEMA,
         "status": str(result.status),
         "size": result.size,
+        "first": result.first,
         "root": result.root.hex(),
         "signer": result.signer,
         "trusted": result.trusted,
@@ -83,5 +122,7 @@ def _text(result: Verification) -> str:
         lines.append(
             f"first    record {result.first_bad.seq}: {printable(result.first_bad.reason)}"
         )
+    if result.first_bad is not None and "; " not in result.first_bad.reason:
+        lines.append(f"next     {DamagedError.remedy}")
     lines.extend(f"remark   {printable(remark)}" for remark in result.remarks)
     return "\n".join(lines) + "\n"

@@ -162,7 +162,9 @@ def _verified(archive: Archive, pin: Pin | None) -> Bundle:
         raise BundleError(f"expected a head of the newest key, {epochs.current.key}, found another")
     rows, metadata = manifest["records"], manifest["metadata"]
     if not isinstance(rows, list) or not isinstance(metadata, dict):
-        raise BundleError("expected metadata as object and records as array in manifest.json")
+        raise BundleError(
+            "expected metadata as object and records as array in manifest.json, found others"
+        )
     records = tuple(_records(archive, rows, signed))
     _check_history(records, signed, epochs.rows[0].key)
     if pin is not None:
@@ -265,7 +267,7 @@ def _check_history(records: tuple[Record, ...], signed: Checkpoint, key: PublicK
 
 def _row(row: object, size: int) -> tuple[int, InclusionProof]:
     if not isinstance(row, dict) or row.keys() != {"seq", "proof"}:
-        raise BundleError("expected seq and proof for each record in manifest.json")
+        raise BundleError("expected seq and proof for each record in manifest.json, found others")
     seq = row["seq"]
     if type(seq) is not int or not 0 <= seq < size:
         raise BundleError(f"expected a record below {size}, found {seq!r}")

@@ -36,9 +36,11 @@ def export_lines(
     All records as ``jsonl`` make a full export, from which the ledger can be made again. With
     ``objects``, ``jsonl`` also holds the content that the records refer to.
     """
-    key, directory = ledger.public_key, ledger.directory
-    if key is None:
+    history, signed, directory = ledger.keys, ledger.checkpoint, ledger.directory
+    if history is None or signed is None:
         raise BundleError("expected a signed ledger, found one without key")
+    # A rotation that a crash cut short has named a key which has signed nothing yet.
+    key = history.epochs.key_at(signed.size)
     if form == "jsonl" and seqs is None and directory is not None and not ledger.first:
         return jsonl.full_lines(directory, key, objects=objects)
     records = ledger.read() if seqs is None else records_of(ledger, sorted(set(seqs)))

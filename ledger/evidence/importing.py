@@ -99,7 +99,8 @@ def _rebuilt(source: BinaryIO, folder: Path, public_key: PublicKey | None) -> Ve
         bad = verdict.first_bad
         raise DamagedError(
             bad.seq if bad is not None else 0,
-            f"the lines do not make a ledger that holds: {bad.reason if bad else verdict.status}",
+            "expected lines that make a ledger which holds, found: "
+            f"{bad.reason if bad else verdict.status}; nothing was made: take the lines again",
         )
     source.seek(0)
     again = jsonl.full_lines(folder, public_key, objects=building.has_objects)

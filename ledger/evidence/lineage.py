@@ -91,7 +91,7 @@ def proof_of(value: object, index: int, size: int) -> InclusionProof:
     """The proof in a row of manifest.json."""
     if not isinstance(value, list) or len(value) > MAX_PROOF_HASHES:
         raise BundleError(
-            f"expected a proof of at most {MAX_PROOF_HASHES} hashes for record {index}"
+            f"expected at most {MAX_PROOF_HASHES} hashes for record {index}, found another proof"
         )
     return InclusionProof(index, size, tuple(_hash(part) for part in value))
 

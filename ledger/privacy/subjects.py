@@ -269,7 +269,9 @@ def subject_name(text: str) -> str:
             "another text; use the identifier by which you know this person"
         )
     if len(name.encode()) > MAX_SUBJECT_BYTES:
-        raise SubjectRefused(f"expected a subject's name of at most {MAX_SUBJECT_BYTES} bytes")
+        raise SubjectRefused(
+            f"expected a subject's name of at most {MAX_SUBJECT_BYTES} bytes, found a longer one"
+        )
     return name
 
 

@@ -175,7 +175,9 @@ class Cosigner:
         """Read ``PRIVATE+KEY+<name>+<hash>+<base64 of the type byte and the seed>``."""
         stripped = text.strip()
         if not stripped.startswith(_SECRET_PREFIX):
-            raise KeyFormatError(f"expected a secret key starting with {_SECRET_PREFIX}")
+            raise KeyFormatError(
+                f"expected a secret key starting with {_SECRET_PREFIX}, found another text"
+            )
         name, key_id, kind, seed = split(stripped.removeprefix(_SECRET_PREFIX))
         cosigner = cls(name, seed, _algorithm(kind))
         if cosigner.public.key_id != key_id:

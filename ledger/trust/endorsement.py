@@ -35,13 +35,13 @@ class Endorsement:
     def contradiction(self, epochs: Epochs) -> str | None:
         """Why ``epochs`` are not what the root endorsed, if they are not."""
         if self.origin != epochs.origin:
-            return f"the root endorsed epochs of {self.origin!r}, not of {epochs.origin!r}"
+            return f"expected an endorsement of {epochs.origin!r}, found one of {self.origin!r}"
         for row in self.rows:
             known = epochs.rows[row.number] if row.number < len(epochs) else None
             if known != row:
                 return (
-                    f"the root endorsed epoch {row.number} with the key {row.key} from record "
-                    f"{row.first} on, after other records or another key than this log has"
+                    f"expected epoch {row.number} as the root endorsed it, with the key {row.key} "
+                    f"from record {row.first} on, found another key or other records before it"
                 )
         return None
 
@@ -173,8 +173,9 @@ def _by_epoch(found: Epoch, history: KeyHistory, size: int) -> str:
     if size <= found.first and found.number:
         raise DamagedError(
             found.first - 1,
-            f"the key {found.key} was named for epoch {found.number}, but has signed no head yet; "
-            "whoever held the key before could have written that: ask again after the next append",
+            f"expected a head signed by the key {found.key}, found only that it was named for "
+            f"epoch {found.number}; whoever held the key before could have written that: ask again "
+            "after the next append",
         )
     if count == 1:
         return "the key you gave signs this ledger"
@@ -207,8 +208,9 @@ def _by_root(pin: PublicKey, history: KeyHistory, size: int) -> str:
             stop = epochs.stop(row.number) or max(size, row.first + 1)
             raise DamagedError(
                 row.first,
-                f"records {row.first} to {stop - 1} lie in epoch {row.number}, which the root "
-                f"{pin} has not endorsed; have its keeper endorse the epochs, or distrust them",
+                f"expected every epoch endorsed by the root {pin}, found records {row.first} to "
+                f"{stop - 1} in epoch {row.number}, which is not; have its keeper endorse the "
+                "epochs, or distrust them",
             )
     return f"the root you gave endorsed all {len(epochs)} epochs"
 

@@ -128,7 +128,9 @@ class Signer:
         """Read ``PRIVATE+KEY+<name>+<hash>+<base64>``."""
         stripped = text.strip()
         if not stripped.startswith(_SECRET_PREFIX):
-            raise KeyFormatError(f"expected a secret key starting with {_SECRET_PREFIX}")
+            raise KeyFormatError(
+                f"expected a secret key starting with {_SECRET_PREFIX}, found another text"
+            )
         name, key_id, seed = _split(stripped.removeprefix(_SECRET_PREFIX))
         signer = cls(name, seed)
         if signer.public.key_id != key_id:

@@ -187,7 +187,7 @@ def verify_inclusion(proof: InclusionProof, leaf: bytes, expected_root: bytes) -
     value = leaf
     for sibling in proof.hashes:
         if last == 0:
-            raise ProofError(f"expected fewer than {len(proof.hashes)} hashes in the proof")
+            raise ProofError(f"expected fewer hashes in the proof, found {len(proof.hashes)}")
         if index & 1 or index == last:
             value = node_hash(sibling, value)
             while index and not index & 1:
@@ -196,7 +196,7 @@ def verify_inclusion(proof: InclusionProof, leaf: bytes, expected_root: bytes) -
             value = node_hash(value, sibling)
         index, last = index >> 1, last >> 1
     if last:
-        raise ProofError(f"expected more than {len(proof.hashes)} hashes in the proof")
+        raise ProofError(f"expected more hashes in the proof, found {len(proof.hashes)}")
     _check_root(value, expected_root)
 
 
@@ -223,7 +223,7 @@ def verify_consistency(  # noqa: C901 - one walk up two trees; parts would share
     old = new = hashes[0]
     for sibling in hashes[1:]:
         if last == 0:
-            raise ProofError(f"expected fewer than {len(proof)} hashes in the proof")
+            raise ProofError(f"expected fewer hashes in the proof, found {len(proof)}")
         if index & 1 or index == last:
             old, new = node_hash(sibling, old), node_hash(sibling, new)
             while index and not index & 1:
@@ -232,7 +232,7 @@ def verify_consistency(  # noqa: C901 - one walk up two trees; parts would share
             new = node_hash(new, sibling)
         index, last = index >> 1, last >> 1
     if last:
-        raise ProofError(f"expected more than {len(proof)} hashes in the proof")
+        raise ProofError(f"expected more hashes in the proof, found {len(proof)}")
     _check_root(old, root1)
     _check_root(new, root2)
 
@@ -267,4 +267,6 @@ def _check_lengths(hashes: tuple[bytes, ...]) -> None:
 
 def _check_root(found: bytes, expected: bytes) -> None:
     if found != expected:
-        raise ProofError(f"expected root {expected.hex()}, the proof leads to {found.hex()}")
+        raise ProofError(
+            f"expected root {expected.hex()}, found a proof that leads to {found.hex()}"
+        )

@@ -58,7 +58,7 @@ def verify_subtree_consistency(
     inner = outer = hashes[0]
     for sibling in hashes[1:]:
         if end == 0:
-            raise ProofError(f"expected fewer than {len(proof)} hashes in the proof")
+            raise ProofError(f"expected fewer hashes in the proof, found {len(proof)}")
         if last & 1 or last == end:
             if first < last:
                 inner = node_hash(sibling, inner)
@@ -69,7 +69,7 @@ def verify_subtree_consistency(
             outer = node_hash(outer, sibling)
         first, last, end = first >> 1, last >> 1, end >> 1
     if end:
-        raise ProofError(f"expected more than {len(proof)} hashes in the proof")
+        raise ProofError(f"expected more hashes in the proof, found {len(proof)}")
     if inner != part or outer != root:
         raise ProofError(f"expected a proof from {part.hex()} to {root.hex()}, found another")
 

@@ -61,7 +61,8 @@ class Line:
                 return self._ask(body, until)
         except (OSError, http.client.HTTPException, ValueError) as problem:
             self._connection.close()
-            raise WitnessError(f"no answer: {str(problem) or type(problem).__name__}") from problem
+            said = str(problem) or type(problem).__name__
+            raise WitnessError(f"expected an answer, found none: {said}") from problem
 
     def cut(self) -> None:
         """End the question that another thread waits for; the line is of no use afterwards."""

@@ -202,7 +202,7 @@ class _Reader:
         if name in self._members or name == b"none":
             raise PolicyError(f"expected a name that is not taken, found {name!r}")
         if len(self._members) >= MAX_NAMES:
-            raise PolicyError(f"expected at most {MAX_NAMES} witnesses and groups")
+            raise PolicyError(f"expected at most {MAX_NAMES} witnesses and groups, found more")
         self._members[name] = member
 
     def _member(self, name: bytes) -> _Member:

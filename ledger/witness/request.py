@@ -56,7 +56,9 @@ class AddCheckpoint:
 def _parsed(body: bytes) -> tuple[int, tuple[bytes, ...], Note, str]:
     top, empty_line, rest = body.partition(b"\n\n")
     if not empty_line or len(body) > MAX_REQUEST_BYTES:
-        raise NoteError("expected an old size, hashes, an empty line and a checkpoint")
+        raise NoteError(
+            "expected an old size, hashes, an empty line, a checkpoint; found another text"
+        )
     try:
         first, *lines = top.decode("ascii").split("\n")
     except UnicodeDecodeError as problem:

@@ -121,7 +121,7 @@ class WitnessStore:
             if first:
                 sync_directory(self._heads)
         except OSError as problem:
-            self._failed = f"expected a head to reach the disk, found: {problem.strerror}"
+            self._failed = problem.strerror or type(problem).__name__
             raise
         finally:
             os.close(written)
@@ -179,7 +179,10 @@ class WitnessStore:
 
     def _require_sound(self) -> None:
         if self._failed:
-            raise WitnessStoreError(f"{self._failed}; what it left is unknown, so restart")
+            raise WitnessStoreError(
+                f"expected a head to reach the disk, found: {self._failed}; what it left is "
+                "unknown, so restart"
+            )
 
 
 def _write(folder: int, data: bytes) -> int:

@@ -102,6 +102,8 @@ def verification_text(found: Audit) -> str:
         lines.append(f"signer  {found.signer}{trust}")
     if found.bad_reason is not None:
         lines.append(f"bad     {found.bad_text()}")
+    if found.first:
+        lines.append(f"pruned  {found.pruned_text()}")
     return "\n".join(lines)
 
 

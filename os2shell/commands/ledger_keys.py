@@ -59,6 +59,8 @@ def run(args: Args, context: Context) -> Outcome:
     for epoch in epochs:
         span = "none yet" if epoch.last is None else f"{epoch.first} to {epoch.last}"
         lines.append(f"epoch {epoch.epoch:>3}  records {span}\n           {epoch.public_key}")
+    if found.age:
+        lines.append(f"age     {found.age}")
     return Outcome("\n".join(lines))
 
 

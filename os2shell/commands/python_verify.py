@@ -111,7 +111,9 @@ def _text(audit: Audit, runs: Sequence[RunVerdict]) -> str:
     else:
         trust = "" if audit.trusted else ", by its own claim"
         first = f"ledger {audit.status}  {audit.size} records, signed{trust}"
-    return "\n".join([first, *(run_text(run) for run in runs), summary_text(audit, runs)])
+    gone = [f"  unreadable   {audit.pruned_text()}; no run in them can be verified any more"]
+    lines = [first, *(gone if audit.first else ()), *(run_text(run) for run in runs)]
+    return "\n".join([*lines, summary_text(audit, runs)])
 
 
 def _set(args: Args, flag: str, value: str) -> Args:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,7 +22,7 @@ from os2shell.executors.progress import Progress
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
 from os2shell.model.errors import Os2Error
-from os2shell.model.plain import to_json
+from os2shell.model.plain import ADDED, to_json
 
 PATIENCE_S = 1.0
 
@@ -33,6 +33,7 @@ class Audit:
 
     ``trusted`` says that the signer's key is one this user holds, not the ledger's own claim.
     ``bad_seq`` and ``bad_reason`` name the first bad record; the seq is None for a bad file.
+    ``first`` is the first record that was not pruned, but for record 0; 0 where nothing was.
     """
 
     status: str
@@ -42,6 +43,7 @@ class Audit:
     trusted: bool
     bad_seq: int | None = None
     bad_reason: str | None = None
+    first: int = field(default=0, metadata=ADDED)
 
     def shown(self) -> dict[str, Json]:
         """For JSON output; ``first_bad`` only where there is one."""
@@ -53,7 +55,15 @@ class Audit:
         }
         if self.bad_reason is not None:
             body["first_bad"] = {"seq": self.bad_seq, "reason": self.bad_reason}
+        if self.first:
+            body["pruned"] = {"from": 1, "to": self.first - 1}
         return body
+
+    def pruned_text(self) -> str:
+        """What of the past can be proven but no longer read; empty where all can be."""
+        if not self.first:
+            return ""
+        return f"records 1 to {self.first - 1} were pruned: proofs hold, content is gone"
 
     def bad_text(self) -> str:
         """The first bad place, on one line."""
@@ -126,13 +136,14 @@ class Auditor:
             trusted=found.trusted,
             bad_seq=bad.seq if bad else None,
             bad_reason=bad.reason if bad else None,
+            first=found.first,
         )
 
 
 def _first_bad_object(ledger: TokenSignatureLedger) -> FirstBad | None:
     """The first record that refers to content which is missing or is not what its name says."""
     checked: set[Digest] = set()
-    for record in ledger.read():
+    for record in ledger.read(ledger.first):
         known = set(checked)
         try:
             collect_objects(record, ledger.objects, checked)

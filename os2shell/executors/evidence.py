@@ -17,6 +17,7 @@ from ledger import (
     Record,
     TokenSignatureLedger,
     decode,
+    image_of,
     read_bundle,
     referred,
     write_export,
@@ -102,10 +103,13 @@ class EvidenceExporter:
         """Select, collect, write."""
         ledger = self._open_ledger()
         session = self._session(effect.session, ledger)
-        records = tuple(_selected(ledger.read(), session))
+        records = tuple(_selected(_kept(ledger), session, begins=not ledger.first))
         objects = needed_objects(records, ledger.objects) if effect.format in _FILES else set()
+        if ledger.first and effect.format in _FILES:
+            objects |= {image for record in records if (image := image_of(record))}
         output = _new_file(effect.output)
-        seqs = None if session == ALL else [record.seq for record in records]
+        whole = session == ALL and not ledger.first
+        seqs = None if whole else [record.seq for record in records]
         with _writing(output):
             write_export(output, effect.format, ledger, seqs, sorted(objects))
         size, name = _measured(output)
@@ -120,7 +124,7 @@ class EvidenceExporter:
 
     def _session(self, wanted: str, ledger: TokenSignatureLedger) -> str:
         found = ALL if wanted == ALL else None
-        for record in ledger.read() if found is None else ():
+        for record in ledger.read(ledger.first) if found is None else ():
             if wanted == "last":
                 if record.attributes.get("command") in self._programs:
                     found = record.session
@@ -168,6 +172,11 @@ class EvidenceSource:
         """The bundle's objects."""
         return self.bundle.objects
 
+    @property
+    def first(self) -> int:
+        """A bundle is a selection; nothing was pruned of it."""
+        return 0
+
     def records(self) -> Iterator[Record]:
         """The bundle's records, in ledger order."""
         return iter(self.bundle.records)
@@ -178,10 +187,24 @@ def open_evidence(path: Path) -> EvidenceSource:
     return EvidenceSource(read_bundle(path))
 
 
-def _selected(records: Iterable[Record], session: str) -> Iterator[Record]:
-    """The session's records, and the manifests that were in force, in ledger order."""
+def _kept(ledger: TokenSignatureLedger) -> Iterator[Record]:
+    """All records that were not pruned; record 0 never is."""
+    first = ledger.first
+    if first:
+        yield ledger.record(0)
+    yield from ledger.read(first)
+
+
+def _selected(records: Iterable[Record], session: str, *, begins: bool) -> Iterator[Record]:
+    """The session's records, and the manifests that were in force, in ledger order.
+
+    Where the beginning was pruned, the first state image stands for the manifests that went.
+    """
     for record in records:
-        if session in {ALL, record.session} or record.kind == MANIFEST_LOADED or record.seq == 0:
+        image = not begins and image_of(record) is not None
+        begins = begins or image
+        wanted = session in {ALL, record.session} or record.kind == MANIFEST_LOADED
+        if wanted or image or record.seq == 0:
             yield record
 
 

@@ -5,14 +5,15 @@ keys (``ledger.trust.keyring``).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ledger import Epochs, Json, KeyHistory, TokenSignatureLedger
+from ledger import Epochs, Json, KeyHistory, TokenSignatureLedger, epoch_age
+from os2shell.executors.clock import now_ns
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
 from os2shell.model.errors import NothingToVerify
-from os2shell.model.plain import to_json
+from os2shell.model.plain import ADDED, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,16 @@ class EpochView:
 
 @dataclass(frozen=True, slots=True)
 class KeysView:
-    """The epochs of the workspace's ledger, and their table as text, fit to be pinned."""
+    """The epochs of the workspace's ledger, and their table as text, fit to be pinned.
+
+    ``age`` says for people how long the newest key has been signing.
+    """
 
     origin: str
     epochs: Json
     table: str
     endorsements: int
+    age: str = field(default="", metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,9 @@ class Rotator:
             shown = last if last >= row.first else None
             rows.append(to_json(EpochView(row.number, row.first, shown, str(row.key), row.chain)))
         epochs = history.epochs
-        return to_json(KeysView(epochs.origin, rows, epochs.text(), len(history.notes)))
+        age = epoch_age(ledger, now_ns())
+        told = "" if age is None else age.text()
+        return to_json(KeysView(epochs.origin, rows, epochs.text(), len(history.notes), told))
 
     def rotate(self, _effect: RotateKey, _transcript: Transcript) -> Json:
         """Rotate; the ledger is the one that is open for writing, since this was admitted."""

@@ -38,6 +38,11 @@ class Chronicle(Protocol):
         ...
 
     @property
+    def first(self) -> int:
+        """The first record that was not pruned, but for record 0; 0 where nothing was."""
+        ...
+
+    @property
     def objects(self) -> ObjectStore:
         """Where large content rests."""
         ...

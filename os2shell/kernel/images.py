@@ -6,12 +6,17 @@ says where the newest such record lies. The bookmark and the object are caches: 
 costs time. An image decides powers, so it is believed only through the chain: the record that
 carries its digest is read by the ledger, which checks it and everything after it up to the signed
 head. ``refold`` checks every image against a fold of the whole ledger.
+
+A ledger whose beginning was pruned has no other beginning than an image: there the object is no
+cache any more, and without one that this version understands there is no state.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ledger import (
+    STATE_IMAGED,
     Author,
     Digest,
     Entry,
@@ -22,14 +27,15 @@ from ledger import (
     decode,
     digest,
     encode,
+    image_of,
 )
 from os2shell.kernel.engine import Chronicle, Engine
 from os2shell.kernel.intents import BOOT_SESSION
 from os2shell.kernel.invocation import Identity
 from os2shell.kernel.state import State
+from os2shell.model.errors import CannotStart
 from os2shell.model.fold import Fold
 
-STATE_IMAGED = "state.imaged"
 IMAGE_EVERY = 2000
 BOOKMARK = "image"
 
@@ -37,22 +43,63 @@ BOOKMARK = "image"
 def open_state(
     chronicle: Chronicle, folds: tuple[Fold[Any], ...], cache: Path
 ) -> tuple[State, int]:
-    """The state at the head, and the seq of the image it began from (-1: from the beginning)."""
-    state = State(folds)
-    began = -1
+    """The state at the head, and the seq of the image it began from (-1: from the beginning).
+
+    Raises ``CannotStart`` where the beginning was pruned and no image stays that can be loaded.
+    """
+    first = chronicle.first
     seq = _bookmark(cache / BOOKMARK)
-    if seq is not None and seq < chronicle.head.size:
+    if seq is not None and first <= seq < chronicle.head.size:
         try:
+            state = State(folds)
             records = chronicle.read(seq)
-            first = next(records)
-            if _load(state, first, chronicle.objects):
-                began = seq
+            image = next(records)
+            if load_image(state, image, chronicle.objects):
+                state.apply(image)
                 for record in records:
                     state.apply(record)
-                return state, began
+                return state, seq
         except (LedgerError, StopIteration):
-            state = State(folds)  # damage is reported by the whole fold below, with its place
-    for record in chronicle.read(0):
+            pass  # damage is reported by the whole fold below, with its place
+    return _pruned(chronicle, State(folds), first) if first else _whole(chronicle, State(folds))
+
+
+def load_image(state: State, record: Record, objects: ObjectStore) -> bool:
+    """Set ``state`` to what ``record`` says it was before it; False, and nothing changed, if not.
+
+    It says nothing when it is no image, one of other fold versions, or one whose object is gone.
+    """
+    name = image_of(record)
+    if name is None:
+        return False
+    try:
+        body = decode(objects.get(name))
+    except LedgerError:
+        return False
+    return isinstance(body, dict) and state.load(body, record.seq)
+
+
+def _whole(chronicle: Chronicle, state: State) -> tuple[State, int]:
+    return _folded(state, chronicle.read(0), -1)
+
+
+def _pruned(chronicle: Chronicle, state: State, first: int) -> tuple[State, int]:
+    """The state from the first image that stays and can be loaded."""
+    records = chronicle.read(first)
+    for record in records:
+        if load_image(state, record, chronicle.objects):
+            state.apply(record)
+            return _folded(state, records, record.seq)
+    raise CannotStart(
+        f"records 1 to {first - 1} were pruned, and no state image from there on can be loaded",
+        expected=f"a record {STATE_IMAGED} behind them, its object, and the folds' versions as now",
+        remedy="restore the ledger from a copy made before; what stays of it can still be read "
+        "and verified with `python -m ledger`",
+    )
+
+
+def _folded(state: State, records: Iterator[Record], began: int) -> tuple[State, int]:
+    for record in records:
         state.apply(record)
         if record.kind == STATE_IMAGED:
             began = record.seq
@@ -87,20 +134,6 @@ def remember(cache: Path, seq: int) -> None:
 def image_digest(state: State) -> Digest:
     """The digest an image of ``state`` has."""
     return digest(encode(state.dump()))
-
-
-def _load(state: State, record: Record, objects: ObjectStore) -> bool:
-    match record.kind, record.attributes:
-        case "state.imaged", {"image": bytes(name), "position": int(position)}:
-            if position != record.seq:
-                return False
-            body = decode(objects.get(Digest(name)))
-            if not state.load(cast("dict[str, Json]", body), position):
-                return False
-            state.apply(record)
-            return True
-        case _:
-            return False
 
 
 def _bookmark(path: Path) -> int | None:

@@ -82,7 +82,8 @@ def written_by(runs: Sequence[RecordedRun], objects: ObjectStore) -> frozenset[b
 def replay_against(run: RecordedRun, present: Present, workshop: Workshop) -> AgainstFinding:
     """Replay ``run`` on the workspace as it is now."""
     found = _run_step(trace_of(run, workshop.objects))
-    if found is None:  # no program ever ran: there is no result that inputs could change
+    # Where no program ever ran there is no result that inputs could change.
+    if found is None or run.state is None:
         finding = replay_run(run, workshop)
         return AgainstFinding(finding, (), same=finding.verdict is Verdict.IDENTICAL)
     before, _ = _trees(found)
@@ -109,6 +110,7 @@ def _substitute(recorded: Digest, present: Present, objects: ObjectStore) -> Dig
 
 def _perform(run: RecordedRun, step: Step, tree: Digest, workshop: Workshop) -> Divergence | None:
     """Run the recorded question on ``tree``; the first difference of its result, or None."""
+    assert run.state is not None
     effect = replace(from_json(RunGuest, step.question), tree=tree)
     command = workshop.commands.find(run.command)
     world = Heard(step.nested)

@@ -27,7 +27,6 @@ from os2shell.executors.workers import Done, Work, spread
 from os2shell.kernel.dispatch import Request
 from os2shell.kernel.engine import Engine
 from os2shell.kernel.invocation import Identity
-from os2shell.kernel.state import State
 from os2shell.model.effect import Transcript
 from os2shell.model.errors import CannotStart
 from os2shell.model.plain import to_json
@@ -43,9 +42,9 @@ from os2shell.replay.benchmark import (
     row_of,
 )
 from os2shell.replay.player import Workshop, replay_run, trace_of
-from os2shell.replay.runs import RecordedRun, recorded_runs
+from os2shell.replay.runs import RecordedRun
 from os2shell.replay.steps import Step
-from os2shell.replay.verify_runs import Means
+from os2shell.replay.verify_runs import Means, runs_of
 
 BARE_ROUNDS = 3
 COMMANDS_BY_TIER = {"native": "python", "restricted": "pyvm"}
@@ -224,7 +223,7 @@ class _Bench:
 
 
 def _runs(means: Means) -> list[RecordedRun]:
-    return list(recorded_runs(means.open_ledger().records(), State(means.folds)))
+    return list(runs_of(means.open_ledger(), means.folds))
 
 
 def _events(run: RecordedRun, objects: ObjectStore) -> int:

@@ -14,6 +14,7 @@ from os2shell.model.content import fetch
 from os2shell.model.effect import World
 from os2shell.model.errors import Broken, Os2Error, UnknownCommand, Unreadable
 from os2shell.model.plain import from_json
+from os2shell.policy.grants import POLICY
 from os2shell.replay.engines import Differ
 from os2shell.replay.runs import RecordedRun
 from os2shell.replay.steps import Step, steps_of
@@ -23,6 +24,8 @@ from os2shell.replay.window import Window
 
 REPEATABLE_FAILURES = frozenset({"denied", "UsageError"})
 """Causes of ``command.failed`` that follow from the trace; a full disk does not."""
+_PRUNED = "the records before it were pruned, and no state image lies between"
+_NO_MANIFEST = "it is not among the records; export the session from its ledger again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,10 @@ def _replay(run: RecordedRun, workshop: Workshop) -> Finding:
     ended_by_machine = _ended_by_machine(run)
     if ended_by_machine is not None:
         return _finding(run, Verdict.RECORDED_ONLY, "a run without an end", ended_by_machine)
+    if run.state is None:
+        return _finding(run, Verdict.UNREADABLE, "the state it was admitted in", _PRUNED)
+    if run.state.view(POLICY) is None:
+        return _finding(run, Verdict.UNSUPPORTED, "the manifest that was in force", _NO_MANIFEST)
     command = workshop.commands.find(run.command)
     world = TraceWorld(
         trace_of(run, workshop.objects),

@@ -15,6 +15,8 @@ TARGET_CHARACTERS = 60
 SHOWN_INPUTS = 6
 SHOWN_CALLS = 4
 SIDE_CHARACTERS = 160
+_ADDED = frozenset({Verdict.UNREADABLE})
+"""Verdicts that came after the schema: counted where there are any, so old readers read on."""
 FLAGS = {"code": ["-c"], "module": ["-m"], "eval": ["--eval"]}
 BARE = frozenset({"pyx"})
 """Commands that name their program by no flag."""
@@ -32,7 +34,8 @@ def status_of(audit: Audit, runs: Sequence[RunVerdict]) -> str:
 def counts_of(runs: Sequence[RunVerdict]) -> dict[str, Json]:
     """How many runs, in all and by verdict."""
     counts = Counter(run.verdict for run in runs)
-    return {"total": len(runs), **{str(name): counts[name] for name in Verdict}}
+    told = {str(name): counts[name] for name in Verdict if counts[name] or name not in _ADDED}
+    return {"total": len(runs), **told}
 
 
 def report_body(audit: Audit, runs: Sequence[RunVerdict]) -> dict[str, Json]:
@@ -56,7 +59,7 @@ def run_text(run: RunVerdict, *, explain: bool = True) -> str:
         lines.append(f"         {run.inputs_changed} input{plural} changed since:")
         lines += _input_lines(run)
         lines.append(f"         {told}")
-    if explain and run.divergence and run.verdict is Verdict.RECORDED_ONLY:
+    if explain and run.divergence and run.verdict in {Verdict.RECORDED_ONLY, Verdict.UNREADABLE}:
         lines.append(f"         {run.divergence.what}: {run.divergence.cause}")
     elif explain and run.divergence:
         lines += _divergence_lines(run.divergence)

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ledger import Json, Record
+from ledger import STATE_IMAGED, Json, ObjectStore, Record
+from os2shell.kernel.images import load_image
 from os2shell.kernel.intents import ADMITTED, ENDED, SESSION_OPENED
 from os2shell.kernel.state import State
+from os2shell.policy.grants import POLICY
 
 TIERS = {"python": "native", "pyx": "native", "pyvm": "restricted"}
 """Commands whose invocations are runs of Python, and in which tier; only these are replayed."""
@@ -14,11 +16,11 @@ PROGRAMS = frozenset(TIERS)
 
 @dataclass(frozen=True, slots=True)
 class RecordedRun:
-    """One admitted run with its end, and the state its command saw."""
+    """One admitted run with its end, and the state its command saw; None where that was pruned."""
 
     admitted: Record
     ended: Record
-    state: State
+    state: State | None
 
     @property
     def command(self) -> str:
@@ -31,17 +33,23 @@ class RecordedRun:
         return self.admitted.attributes["arguments"]
 
 
-def recorded_runs(records: Iterable[Record], state: State) -> Iterator[RecordedRun]:
+def recorded_runs(
+    records: Iterable[Record], state: State, objects: ObjectStore, *, first: int = 0
+) -> Iterator[RecordedRun]:
     """Every run of Python among ``records`` that has ended, in the order of their ends.
 
     ``records`` come in ledger order, but need not be contiguous (a bundle carries a selection);
-    ``state`` is moved along.
+    ``state`` is moved along. Where what lay before ``first`` was pruned, the state is known from
+    the first image on.
     """
-    open_runs: dict[int, tuple[Record, State]] = {}
+    known = not first
+    open_runs: dict[int, tuple[Record, State | None]] = {}
     for record in records:
         state.position = record.seq
+        if record.kind == STATE_IMAGED and not (known and state.view(POLICY)):
+            known = load_image(state, record, objects) or known
         if record.kind == ADMITTED and record.attributes.get("command") in PROGRAMS:
-            open_runs[record.seq] = (record, state.copy())
+            open_runs[record.seq] = (record, state.copy() if known else None)
         elif record.kind in ENDED:
             begun = open_runs.pop(_admission(record), None)
             if begun:

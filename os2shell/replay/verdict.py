@@ -8,7 +8,11 @@ from os2shell.model.plain import ADDED
 
 
 class Verdict(StrEnum):
-    """One word for each way a replay can come out; nothing is folded into another."""
+    """One word for each way a replay can come out; nothing is folded into another.
+
+    ``UNREADABLE`` is a run that no replay can judge any more, because the ledger was pruned, on
+    record, of what it stood on; it counts against nobody.
+    """
 
     IDENTICAL = "identical"
     DIVERGED = "diverged"
@@ -17,6 +21,7 @@ class Verdict(StrEnum):
     ENGINE_MISMATCH = "engine_mismatch"
     UNSUPPORTED = "unsupported"
     RECORDED_ONLY = "recorded_only"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ class RunVerdict:
     @property
     def holds(self) -> bool:
         """Whether the run does not fail a verification."""
-        return self.same or self.verdict is Verdict.RECORDED_ONLY
+        return self.same or self.verdict in {Verdict.RECORDED_ONLY, Verdict.UNREADABLE}
 
 
 class ReplayStopped(BaseException):

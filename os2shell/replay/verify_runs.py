@@ -61,6 +61,11 @@ class Source(Protocol):
         """The recorded content."""
         ...
 
+    @property
+    def first(self) -> int:
+        """The first record that was not pruned; 0 where nothing was."""
+        ...
+
     def records(self) -> Iterator[Record]:
         """The records, in ledger order; may be read more than once."""
         ...
@@ -97,7 +102,7 @@ class RunVerifier:
         runs = self._select(effect, source)
         present = None
         if effect.against_workspace:
-            every = tuple(recorded_runs(source.records(), State(means.folds)))
+            every = tuple(runs_of(source, means.folds))
             present = Present(means.present_tree(objects), written_by(every, objects))
         if len(runs) > 1:
             means.expect_many()
@@ -114,16 +119,22 @@ class RunVerifier:
         if session == "last":
             session = newest_session(source.records())
         elif session is not None and session not in sessions(source.records()):
+            pruned = f", whose records 1 to {source.first - 1} were pruned" if source.first else ""
             raise NothingToVerify(
-                f"no session {session!r} in the ledger",
+                f"no session {session!r} in the ledger{pruned}",
                 remedy="`os2 ledger log --kind session.opened` lists them",
             )
         chosen = (
             run
-            for run in recorded_runs(source.records(), State(self._means.folds))
+            for run in runs_of(source, self._means.folds)
             if session in {None, run.admitted.session}
         )
         return tuple(deque(chosen, effect.limit))
+
+
+def runs_of(source: Source, folds: tuple[Fold[Any], ...]) -> Iterator[RecordedRun]:
+    """Every run of Python in ``source`` that has ended, with the state it was admitted in."""
+    return recorded_runs(source.records(), State(folds), source.objects, first=source.first)
 
 
 def _verdict(found: AgainstFinding) -> RunVerdict:

@@ -27,6 +27,11 @@ class Window:
         return self._head
 
     @property
+    def first(self) -> int:
+        """What was pruned is no matter here."""
+        return 0
+
+    @property
     def objects(self) -> ObjectStore:
         """The recorded objects, with room for new ones beside them."""
         return self._objects

@@ -10,12 +10,14 @@ from ledger import (
     Epochs,
     FileObjects,
     KeptHead,
+    KeyProblem,
     LedgerError,
     MemoryObjects,
     ObjectStore,
     OverlayObjects,
     Pin,
     TokenSignatureLedger,
+    epoch_age,
 )
 from os2shell.commands import COMMANDS
 from os2shell.executors import clock, entropy, terminal
@@ -101,6 +103,7 @@ class House:
     def open_engine(self) -> Engine:
         """The engine, verified, folded and recovered; raises ``CannotStart`` where it must halt."""
         ledger = self._open_for_writing()
+        self._renew_key(ledger)
         state, began = open_state(ledger, FOLDS, self.settings.cache)
         engine = Engine(ledger, state, self._world(ledger.objects), self.settings.spool)
         for found in recover(engine, self.settings.spool, self.identity):
@@ -150,6 +153,33 @@ class House:
         except OSError:
             return f"a defect of os2: {type(error).__name__}: {error}"
         return f"a defect of os2: {type(error).__name__}: {error}; the traceback is in {path}"
+
+    def _renew_key(self, ledger: TokenSignatureLedger) -> None:
+        """Begin another epoch where the present one is older than the settings say.
+
+        Witnesses must be told of a key before it signs, which nobody can do here: where a policy
+        names some, their owner is reminded.
+        """
+        policy = self.settings.epoch_days
+        age = epoch_age(ledger, now_ns())
+        if age is None or not age.overdue(policy):
+            return
+        if os.path.lexists(self.settings.witnesses):
+            say(
+                f"{age.text(policy)}; witnesses must know the next key before it signs: "
+                "docs/handbook.md, ledger-rotate, says how"
+            )
+            return
+        try:
+            ledger.rotate()
+        except KeyProblem as problem:
+            say(f"{age.text(policy)}; not rotated now: {problem}")
+            return
+        assert ledger.keys is not None
+        self._keys.remember(ledger.keys.epochs)
+        say(
+            f"the ledger's key had signed for {age.days} days; it was rotated, and the old one gone"
+        )
 
     def _open_for_writing(self) -> TokenSignatureLedger:
         if self._ledger is None:

@@ -97,9 +97,14 @@ class LedgerSource:
         """Its object store."""
         return self.ledger.objects
 
+    @property
+    def first(self) -> int:
+        """The first record that was not pruned."""
+        return self.ledger.first
+
     def records(self) -> Iterator[Record]:
-        """All its records."""
-        return self.ledger.read()
+        """All its records that were not pruned."""
+        return self.ledger.read(self.first)
 
 
 def executors(parts: Parts) -> Executors:

@@ -89,9 +89,11 @@ class Faults:
 
     def _watched(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
-            if not self._touches(arguments[0]):
+            where = _within(arguments[0], options.get("dir_fd", options.get("src_dir_fd")))
+            if not self._touches(where):
                 return real(*arguments, **options)
-            return self.perform(name, lambda: real(*arguments, **options), real, arguments)
+            placed = (where, *arguments[1:])
+            return self.perform(name, lambda: real(*arguments, **options), real, placed)
 
         return call
 
@@ -171,6 +173,11 @@ class _FaultyFile(io.FileIO):
 
 def _path_of(descriptor: int) -> str:
     return str(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+
+def _within(where: Any, folder: int | None) -> Any:
+    """A name that is meant in an open folder, as a whole path."""
+    return where if folder is None else f"{_path_of(folder)}/{os.fspath(where)}"
 
 
 def _is_indivisible(arguments: Any) -> bool:

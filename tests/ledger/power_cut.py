@@ -73,6 +73,7 @@ class PowerCut(Faults):
 
     def _restore(self, who: int, target: Path, sizes: dict[int, int], folders: set[int]) -> None:
         target.mkdir()
+        target.chmod(self._modes.get(who, 0o700))
         for name, child in self._names.get(who, {}).items():
             path = target / name
             if child in folders:
@@ -84,7 +85,9 @@ class PowerCut(Faults):
 
     def _born(self, path: Path) -> None:
         # Numbers of files that are gone are given out again, so each birth has its own.
-        self._identity[path.lstat().st_ino] = next(self._births)
+        self._identity[path.lstat().st_ino] = who = next(self._births)
+        if path.is_dir():
+            self._modes[who] = stat.S_IMODE(path.lstat().st_mode)
 
     def _who(self, path: Path) -> int:
         return self._identity[path.lstat().st_ino]
@@ -94,11 +97,11 @@ class PowerCut(Faults):
 
     def _synced(self, path: Path) -> None:
         who = self._who(path)
+        self._modes[who] = stat.S_IMODE(path.lstat().st_mode)
         if path.is_dir():
             self._names[who] = self._listed(path)
         else:
             self._content[who] = path.read_bytes()
-            self._modes[who] = stat.S_IMODE(path.lstat().st_mode)
 
     def _written(self, descriptor: int, data: bytes, offset: int) -> None:
         path = _path_of(descriptor)

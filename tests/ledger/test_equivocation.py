@@ -310,13 +310,23 @@ def test_after_a_rotation(tmp_path: Path, capsys: Out) -> None:
         newest = log.public_key
     thief = KeyFile(tmp_path / "stolen" / "log")
     with TokenSignatureLedger.open(tmp_path / "fork", thief, clock=clock, node="n") as fork:
-        fork.append(Entry("B", {}))
+        fork.append(*[Entry("B", {"n": n}) for n in range(5)])
     words = ["equivocation", str(tmp_path / "log"), str(tmp_path / "fork"), "--pubkey", str(first)]
     assert main([*words, "--out", str(tmp_path / "proof")]) == 1
-    assert "two heads" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "two heads" in told
+    accused = f"the second head is signed by the key of epoch 0 ({first}), whose last head states 4"
+    assert accused in told
+    assert "a thief of the retired key" in told
     keys = ["--pubkey", str(first), "--pubkey", str(newest)]
     assert main(["equivocation", str(tmp_path / "proof"), *keys]) == 1
-    assert "two heads" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert ("two heads" in told, "epoch" in told) == (True, False), "keys alone name no epochs"
+    assert main(["keys", "export-public", str(tmp_path / "log"), "--epochs"]) == 0
+    (tmp_path / "epochs").write_text(capsys.readouterr().out)
+    table = ["--pubkey", str(tmp_path / "epochs")]
+    assert main(["equivocation", str(tmp_path / "proof"), *table, "--json"]) == 1
+    assert list(json.loads(capsys.readouterr().out)["out_of_epoch"]) == ["second"]
     proof = tmp_path / "record"
     assert main(["prove", str(tmp_path / "log"), "1", "--out", str(proof)]) == 0
     assert main(["prove", "--check", str(proof), *keys]) == 0

@@ -1,9 +1,13 @@
 """What the ledger writes for other tools, held against the forms they publish."""
 
 import base64
+import io
+import itertools
 import json
+import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,12 +18,15 @@ from ledger import (
     EXPORTS,
     BundleError,
     Entry,
+    KeyFile,
+    LedgerError,
     MemoryStore,
     Signer,
     TokenSignatureLedger,
     digest,
     export_lines,
     read_bundle,
+    rebuild,
     write_bundle,
     write_export,
 )
@@ -28,6 +35,7 @@ from ledger.evidence import jsonl, plain
 from ledger.evidence.archive import open_archive
 from ledger.form.record import Record
 from tests.ledger.exporting import PAYLOAD, exported, records_of
+from tests.ledger.faulty import Faults
 
 
 def test_jsonl_says_everything(rich: Path, tmp_path: Path) -> None:
@@ -228,3 +236,27 @@ def test_a_ledger_in_memory_exports_too(signer: Signer) -> None:
     ledger.append(Entry("a", {}))
     rows = [json.loads(row) for row in export_lines("jsonl", ledger)]
     assert [row["type"] for row in rows] == ["ledger", "record", "record", "checkpoint", "end"]
+
+
+def test_whatever_a_rotation_leaves_can_be_exported(tmp_path: Path) -> None:
+    """A key that was named, and whose first head was never written, signs no export."""
+    key = KeyFile.create(tmp_path / "keys" / "log", "test.example/log")
+    first, call, fired, unsigned = key.public, 0, "any", 0
+    while fired:
+        call += 1
+        shutil.copytree(tmp_path / "keys", tmp_path / f"{call}" / "keys")
+        mine = KeyFile(tmp_path / f"{call}" / "keys" / "log")
+        log = tmp_path / f"{call}" / "log"
+        ticks = itertools.count(10**18, 10**6).__next__
+        with TokenSignatureLedger.open(log, mine, clock=ticks, node="n") as ledger:
+            ledger.append(Entry("a", {}))
+            with Faults(log, call) as faults, suppress(LedgerError):
+                ledger.rotate()
+            fired = faults.fired
+        with TokenSignatureLedger.open(log, mine, clock=ticks, node="n") as ledger:
+            assert ledger.keys is not None
+            unsigned += ledger.head.size == ledger.keys.epochs.current.first > 0
+            lines = b"".join(export_lines("jsonl", ledger))
+            root = ledger.head.root
+        assert rebuild(io.BytesIO(lines), tmp_path / f"{call}" / "made", first).root == root
+    assert unsigned, "no fault fell between the rotation and the first head of the new key"

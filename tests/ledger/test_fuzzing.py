@@ -15,6 +15,7 @@ from ledger.errors import LedgerError
 from ledger.storage import segment
 from ledger.storage.store import Position
 from ledger.trust import note
+from tests.ledger.fuzz_atheris import GROUPS
 from tests.ledger.mutants import ORIGIN, Target, mutants, refuses, targets
 from tests.ledger.mutants_of_evidence import evidence_targets
 from tests.ledger.mutants_of_fleets import fleet_targets
@@ -50,6 +51,11 @@ def fuzz(target: Target, count: int, seed: int) -> None:
 def test_the_shares_make_a_million(all_targets: dict[str, Target]) -> None:
     assert tuple(all_targets) == NAMES
     assert sum(target.share for target in all_targets.values()) >= MILLION
+
+
+def test_what_atheris_drives_is_all_there() -> None:
+    assert {name for group in GROUPS.values() for name in group.targets} <= set(NAMES)
+    assert sum(group.share for group in GROUPS.values()) == 100
 
 
 def test_genuine_bytes_are_accepted(all_targets: dict[str, Target]) -> None:

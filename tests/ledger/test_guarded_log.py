@@ -178,3 +178,28 @@ def test_a_command_asks_the_same_guards(
     policy.write_text("quorum")
     assert main(["keys", "rotate", there, *guards]) == 1
     assert main(["keys", "rotate", there, *guards[:-1], f"{policy}.none"]) == 4
+
+
+def test_no_command_forgets_the_witnesses_by_mistake(
+    tmp_path: Path, signer: Signer, serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That somebody confirmed the published head shows on it; to go on without takes a word."""
+    key, there = tmp_path / "key", str(tmp_path / "log")
+    key.write_text(signer.secret_text() + "\n")
+    key.chmod(0o600)
+    running = serve(str(signer.public))
+    with asked(1, running) as witnesses, opened(Path(there), signer, witnesses=witnesses) as log:
+        log.append(Entry("a", {}))
+    before = (tmp_path / "log" / "checkpoint").read_bytes()
+    for words in (
+        ["keys", "rotate", there, "--key", str(key)],
+        ["prune", there, "--key", str(key), "--before", "1", "--yes", "--stateless"],
+    ):
+        assert main(words) == 1
+        told = capsys.readouterr().err
+        assert "expected --witnesses FILE" in told
+        assert running.keys[0].name in told
+        assert key.read_text() == signer.secret_text() + "\n"
+        assert (tmp_path / "log" / "checkpoint").read_bytes() == before
+    assert main(["keys", "rotate", there, "--key", str(key), "--unwitnessed"]) == 0
+    assert key.read_text() != signer.secret_text() + "\n"

@@ -76,7 +76,7 @@ def test_from_a_root_key_to_endorsements(
     rows = json.loads(told(capsys, "list", log, "--json", "--pubkey", public.strip())[1])["epochs"]
     assert [row["endorsed"] for row in rows] == [True, True, False]
     assert main(["verify", str(log), "--pubkey", public.strip()]) == 1
-    assert "lie in epoch 2, which the root" in capsys.readouterr().out
+    assert "in epoch 2, which is not" in capsys.readouterr().out
     note = tmp_path / "note"
     assert told(capsys, "endorse", log, *with_root, "--out", note)[0] == 0
     assert told(capsys, "endorse", log, *with_root, "--out", note)[0] != 0

@@ -78,3 +78,14 @@ def test_a_full_disk_at_the_other_end_is_no_defect(small: Path) -> None:
     assert "No space left on device; make room" in done.stderr
     assert "internal error" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_while_commands_are_loaded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ledger.__main__._parser", interrupted)
+    assert main(["verify", "x"]) == 130
+    assert capsys.readouterr().err == "ledger: interrupted\n"

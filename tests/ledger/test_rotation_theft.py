@@ -126,7 +126,7 @@ def test_the_newest_key_as_pin_refuses_another_heir(
         ledger.append(Entry("forged", {}))
         named = {"epoch": 1, "public_key": str(stolen[1].public)}
         ledger._writer._write_own(Entry("ledger.rotated", named))
-    assert "has signed no head yet" in broken(verify(own, stolen[1].public)).reason
+    assert "found only that it was named" in broken(verify(own, stolen[1].public)).reason
     assert broken(verify(own, stolen[2].public)).seq == 0
     with pytest.raises(WrongKey):
         TokenSignatureLedger.read_only(own, stolen[1].public)

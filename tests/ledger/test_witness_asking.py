@@ -219,9 +219,12 @@ def timeless(body: bytes, connection: socket.socket) -> None:
         (saying(http("409 Conflict", b"2\n", "text/x.tlog.size")), "4 times"),
         (saying(http("302 Found", b"", more="Location: http://127.0.0.1:1/\r\n")), "302"),
         (saying(http("500 Internal Server Error", b"\x1b[31mno")), "500"),
-        (saying(b"SSH-2.0-nonsense\r\n"), "no answer"),
-        (saying(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort"), "no answer"),
-        (saying(b""), "no answer"),
+        (saying(b"SSH-2.0-nonsense\r\n"), "expected an answer, found none"),
+        (
+            saying(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort"),
+            "expected an answer, found none",
+        ),
+        (saying(b""), "expected an answer, found none"),
     ],
 )
 def test_witnesses_that_lie_or_talk_nonsense(
@@ -312,7 +315,7 @@ def test_hopeless_rounds_end_at_once(log: Growing) -> None:
         with Witnesses(policy, deadline_s=30) as witnesses, pytest.raises(QuorumError) as failed:
             witnesses.confirm(head(log, 3), log.proof)
         assert time.monotonic() - began < 5
-    assert "no answer" in failed.value.reasons["a.example"]
+    assert "expected an answer, found none" in failed.value.reasons["a.example"]
     assert failed.value.reasons["b.example"] == "no longer waited for"
 
 

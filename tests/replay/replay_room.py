@@ -129,7 +129,7 @@ class Recording:
 
     @property
     def run(self) -> RecordedRun:
-        (found,) = recorded_runs(self.ledger.read(), State(FOLDS))
+        (found,) = recorded_runs(self.ledger.read(), State(FOLDS), self.ledger.objects)
         return found
 
     def lose(self, name: bytes) -> None:
