@@ -14,6 +14,7 @@ import os
 import posix
 import sys
 
+from .calls import leave
 from .channel import Channel
 from .clock import named
 
@@ -33,7 +34,7 @@ class Meter:
         self._written = 0
         self._lock = _thread.allocate_lock()
         self._write = posix.write
-        self._leave = posix._exit
+        self._leave = leave
 
     def ask(self) -> None:
         """Pay one request, or end here."""
