@@ -2,7 +2,8 @@
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-JOBS   ?= $(shell nproc)
+# One more than there are processors: some wait for sandboxes, clocks and limits while others work.
+JOBS   ?= $(shell expr $$(nproc) + 1)
 unexport PYTHONDONTWRITEBYTECODE  # what hundreds of processes load is compiled once
 
 .PHONY: demo test test-quick coverage check format bench bench-quick fuzz fuzz-quick clean

@@ -1,6 +1,7 @@
 """``python -m ledger COMMAND …``: the ledger without a shell around it."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LedgerError as problem:
         return _told(str(problem), _code(problem))
     except OSError as problem:
+        _let_go_of_output()
         return _told(
             f"expected to read and write as the command needs, found: {problem}; make room, or "
             "check the path and who may use it, then run it again",
@@ -53,6 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kind = type(problem).__name__
         return _told(f"internal error: {kind}: {problem}; please report it", INTERNAL)
     return code
+
+
+def _let_go_of_output() -> None:
+    """What cannot be written now cannot be at the end either, where Python would exit with 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _code(problem: LedgerError) -> int:

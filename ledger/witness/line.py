@@ -10,6 +10,7 @@ import http.client
 import socket
 import ssl
 from contextlib import suppress
+from threading import Lock
 from time import monotonic
 from typing import Final
 from urllib.parse import urlsplit
@@ -47,9 +48,22 @@ class Line:
         else:
             self._connection = http.client.HTTPConnection(host, port)
         self._cut = False
+        self._asking = False
+        self._lock = Lock()
 
     def post(self, body: bytes, until: float) -> Answer:
         """The answer to ``body``; gives up some time after ``until`` on the monotonic clock."""
+        with self._lock:
+            self._asking = True
+        try:
+            return self._post(body, until)
+        finally:
+            with self._lock:
+                self._asking = False
+                if self._cut:  # nobody else holds the connection now
+                    self._connection.close()
+
+    def _post(self, body: bytes, until: float) -> Answer:
         kept = self._connection.sock is not None
         try:
             try:
@@ -66,11 +80,13 @@ class Line:
 
     def cut(self) -> None:
         """End the question that another thread waits for; the line is of no use afterwards."""
-        self._cut = True
-        found = self._connection.sock
-        if found is not None:
-            with suppress(OSError):
-                found.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            self._cut = True
+            if not self._asking:
+                self._connection.close()
+            elif (found := self._connection.sock) is not None:
+                with suppress(OSError):
+                    found.shutdown(socket.SHUT_RDWR)
 
     def renewed(self) -> "Line":
         """A line of its own to the same witness, in place of one that was cut."""

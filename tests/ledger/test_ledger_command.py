@@ -1,6 +1,7 @@
 """``python -m ledger verify``: output and exit codes, as a user meets them."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -64,7 +65,8 @@ def test_as_a_process(small: Path) -> None:
     assert "test.example/log" in done.stdout
 
 
-def test_a_full_disk_at_the_other_end_is_no_defect(small: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_at_the_other_end_is_no_defect(small: Path, unbuffered: str) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "ledger", "checkpoint", str(small)],
@@ -72,6 +74,7 @@ def test_a_full_disk_at_the_other_end_is_no_defect(small: Path) -> None:
             stderr=subprocess.PIPE,
             text=True,
             cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
             check=False,
         )
     assert done.returncode == 4
