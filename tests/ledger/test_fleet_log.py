@@ -10,6 +10,7 @@ import pytest
 
 from ledger import (
     CheckpointError,
+    ConflictError,
     DamagedError,
     Entry,
     EpochError,
@@ -301,6 +302,33 @@ def test_several_observers_at_once(log: TokenSignatureLedger) -> None:
         thread.join()
     assert recorded(log) == ["fleet.node_admitted"] * 4 + ["fleet.checkpoint"] * 4
     assert {m.size for m in fold(log.read()).members.values()} == {3}
+
+
+class Meddling:
+    """A node's log; whoever asks its name finds that another appended to the fleet log meanwhile."""
+
+    def __init__(self, true: TokenSignatureLedger, fleet: TokenSignatureLedger, times: int) -> None:
+        self._true, self._fleet, self._times = true, fleet, times
+
+    def __getattr__(self, name: str) -> object:
+        if name == "origin" and self._times:
+            self._times -= 1
+            self._fleet.append(Entry("note", {}))
+        return getattr(self._true, name)
+
+
+@pytest.mark.parametrize("times", [1, 9, 10])
+def test_who_lost_against_another_writer_looks_again(
+    nodes: FleetLog, log: TokenSignatureLedger, times: int
+) -> None:
+    nodes.admit(signer("x/a").public)
+    meddling = Meddling(node(), log, times)
+    if times == 10:
+        with pytest.raises(ConflictError):
+            nodes.observe(meddling)  # type: ignore[arg-type]
+    else:
+        nodes.observe(meddling)  # type: ignore[arg-type]
+    assert recorded(log).count("fleet.checkpoint") == (times < 10)
 
 
 def observed(*sizes: int) -> list[Record]:
