@@ -174,6 +174,17 @@ def _require_one_history(one: View, other: View) -> None:
 
 
 def _followed(strand: Strand) -> Iterator[_Placed]:
+    """The records of one log; of damage that its key signed, the certificate."""
+    try:
+        yield from _through(strand)
+    except DamagedError:
+        found = strand.view.breach()
+        if found is None:
+            raise
+        raise obstructed(found) from None
+
+
+def _through(strand: Strand) -> Iterator[_Placed]:
     """The records of one log, by the rules of a log, through all heads that are known of it."""
     view, follower = strand.view, Follower()
     size, heads = view.head.size, _heads(strand)

@@ -61,6 +61,10 @@ class View(Protocol):
         """Every record under the head, from record 0 on."""
         ...
 
+    def breach(self) -> Certificate | None:
+        """Once damage was met: the proof that the log's own key signed it, where it did."""
+        ...
+
 
 class LogView:
     """The ledger ``log``, open for reading, up to ``head`` or its present one."""
@@ -125,18 +129,13 @@ class LogView:
         raise DamagedError(first, "expected the record that states the pruning, found none")
 
     def records(self) -> Iterator[Record]:
-        """Every record under the head, each verified before it is given.
+        """Every record under the head, each verified before it is given."""
+        return self._log.read(0, self._head.size)
 
-        Raises ``Obstructed`` where the log's key signed what no log may hold.
-        """
-        try:
-            yield from self._log.read(0, self._head.size)
-        except DamagedError:
-            directory = self._log.directory
-            found = breach(directory, self._log.signers) if directory is not None else None
-            if found is None:
-                raise
-            raise obstructed(found) from None
+    def breach(self) -> Certificate | None:
+        """The proof that one of the log's keys signed the damage in its folder."""
+        directory = self._log.directory
+        return None if directory is None else breach(directory, self._log.signers)
 
     def _proofs(self, seqs: Sequence[int]) -> dict[int, InclusionProof]:
         size = self._head.size

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger import Entry, LogView, MemoryStore, Record, Signer, TokenSignatureLedger
+from ledger import Certificate, Entry, LogView, MemoryStore, Record, Signer, TokenSignatureLedger
+from ledger.fleet.breach import breach
 from ledger.form.record import Head, body_of, genesis, link
 from ledger.storage import segment
 from ledger.trust.checkpoint import Checkpoint, sign
@@ -46,6 +47,7 @@ class Lying:
     given: list[Record]
     head: Checkpoint
     first: int = 0
+    folder: Path | None = None
 
     @classmethod
     def of(cls, view: LogView) -> "Lying":
@@ -69,6 +71,9 @@ class Lying:
 
     def records(self) -> Iterator[Record]:
         return iter(self.given)
+
+    def breach(self) -> Certificate | None:
+        return None if self.folder is None else breach(self.folder)
 
 
 def created(by: Signer, hlc: int, node: str = "n") -> bytes:

@@ -197,9 +197,21 @@ def test_innocent_logs_are_not_accused() -> None:
         (Obstruction.TIME_BACK, [innocent(a, 1, 1)], None),
         (Obstruction.NO_RECORD, [innocent(a, 1)], None),
         (Obstruction.PRUNED, [innocent(a, 1)], None),
+        (Obstruction.TIME_BACK, [innocent(grown, 1, 2)], link),
     ):
         with pytest.raises(CertificateError):
             Certificate.of(kind, statements, between).judge()
+
+
+def test_a_pruning_that_states_nonsense_shows_nothing(tmp_path: Path) -> None:
+    """Any log may write whatever it likes of itself; only a possible pruning counts."""
+    for number, told in enumerate(({"first": 3, "size": 2}, {"first": 1, "size": 9}, {"first": 1})):
+        record = body_of(Entry("ledger.pruned", told), 1, 5, "n")
+        folder = forge(tmp_path / str(number), A, [created(A, 1), record])
+        leaf = Leaf(1, record, (leaf_hash(created(A, 1)),))
+        statement = Statement.by(A.public, (folder / "checkpoint").read_bytes(), [leaf])
+        with pytest.raises(CertificateError, match="prun"):
+            Certificate.of(Obstruction.PRUNED, [statement]).judge()
 
 
 def test_a_proof_of_another_record_is_refused(kinds: dict[Obstruction, Certificate]) -> None:

@@ -230,6 +230,46 @@ def test_a_certificate_is_never_lost(fleet: Path, grow: Grow, capsys: Out) -> No
     assert (home / "taken").read_text() == "another file"
 
 
+def test_a_forked_folder_is_not_merged_as_the_fleets(fleet: Path, grow: Grow, capsys: Out) -> None:
+    home = fleet.parent
+    for what in ("a", "b", "keys"):
+        shutil.copytree(home / what, home / "elsewhere" / what)
+    for name in "ab":
+        grow(name)
+        grow(name, 4, at="elsewhere")
+    assert run_in(home, "observe", "fleet", "a", "b") == 0
+    capsys.readouterr()
+    words = ["elsewhere/a", "b", "--fleet", "fleet", "--certificate", "found"]
+    assert run_in(home, "merge", *words) == 1
+    assert run_in(home, "check", "found", "--fleet", "fleet") == 0
+    told(capsys)
+    both = ["elsewhere/a", "elsewhere/b", "--certificate", "each"]
+    assert run_in(home, "observe", "fleet", *both) == 1
+    for name in ("each", "each.2"):
+        assert main(["fleet", "check", str(home / name)]) == 0
+    assert "log       example.org/b" in told(capsys)
+
+
+def test_a_flipped_byte_in_a_nodes_folder(fleet: Path, capsys: Out) -> None:
+    """Damage by other hands accuses nobody: it is refused, and no file is written."""
+    home = fleet.parent
+    run_in(home, "observe", "fleet", "a", "b", "c")
+    (segment,) = (home / "b" / "segments").iterdir()
+    data = bytearray(segment.read_bytes())
+    data[data.index(b"work") + 1] ^= 1
+    segment.write_bytes(data)
+    (home / "b" / "head").unlink(missing_ok=True)
+    capsys.readouterr()
+    for given in (["--fleet", "fleet"], []):
+        assert run_in(home, "merge", "a", "b", "c", *given, "--out", "m") == 1
+        shown = capsys.readouterr()
+        assert "record 1: " in shown.err
+        assert shown.out == ""
+        assert not (home / "m").exists()
+    assert run_in(home, "observe", "fleet", "b") == 1
+    assert "record 1: " in told(capsys)
+
+
 def test_checking_what_is_no_certificate(fleet: Path, capsys: Out) -> None:
     home = fleet.parent
     assert run_in(home, "check", "absent") == 4

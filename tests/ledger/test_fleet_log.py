@@ -10,8 +10,10 @@ import pytest
 
 from ledger import (
     CheckpointError,
+    ConflictError,
     DamagedError,
     Entry,
+    EpochError,
     Fleet,
     FleetError,
     FleetLog,
@@ -33,9 +35,11 @@ from ledger import (
     read_certificate,
     verify_inclusion,
 )
+from ledger.evidence.lineage import succession
 from ledger.fleet.membership import fold
 from ledger.trust import checkpoint
 from ledger.trust.note import Signature, parse
+from ledger.trust.succession import Succession, succeed
 from ledger.trust.tlog_proof import ConsistencyProof
 from tests.ledger.fleet_room import log_at, signer
 
@@ -300,6 +304,33 @@ def test_several_observers_at_once(log: TokenSignatureLedger) -> None:
     assert {m.size for m in fold(log.read()).members.values()} == {3}
 
 
+class Meddling:
+    """A node's log; whoever asks its name finds that another appended to the fleet log meanwhile."""
+
+    def __init__(self, true: TokenSignatureLedger, fleet: TokenSignatureLedger, times: int) -> None:
+        self._true, self._fleet, self._times = true, fleet, times
+
+    def __getattr__(self, name: str) -> object:
+        if name == "origin" and self._times:
+            self._times -= 1
+            self._fleet.append(Entry("note", {}))
+        return getattr(self._true, name)
+
+
+@pytest.mark.parametrize("times", [1, 9, 10])
+def test_who_lost_against_another_writer_looks_again(
+    nodes: FleetLog, log: TokenSignatureLedger, times: int
+) -> None:
+    nodes.admit(signer("x/a").public)
+    meddling = Meddling(node(), log, times)
+    if times == 10:
+        with pytest.raises(ConflictError):
+            nodes.observe(meddling)  # type: ignore[arg-type]
+    else:
+        nodes.observe(meddling)  # type: ignore[arg-type]
+    assert recorded(log).count("fleet.checkpoint") == (times < 10)
+
+
 def observed(*sizes: int) -> list[Record]:
     """The records of a fleet log that saw the node at these sizes."""
     log = TokenSignatureLedger(MemoryStore(), signer("x/fleet", 9), clock=lambda: 0, node="f")
@@ -340,6 +371,31 @@ def test_a_record_that_does_not_show_itself_is_named(forgery: str) -> None:
     records[-1] = records[-1]._replace(attributes=told)
     with pytest.raises(DamagedError, match="record 3: what it says of a node"):
         fold(records)
+
+
+def test_a_first_head_grows_from_nothing() -> None:
+    records = observed(3)
+    told = records[-1].attributes | {"hashes": [bytes(32)]}
+    with pytest.raises(DamagedError, match="no hashes before the first head"):
+        fold([*records[:-1], records[-1]._replace(attributes=told)])
+
+
+def test_what_is_no_succession(rotating: Grow) -> None:
+    """Only the record that names the next key, under the last head of the key before it."""
+    with rotating() as a:
+        a.append(Entry("work", {}))
+        before = a.checkpoint_at(2)
+        rotation = a.rotate()
+        assert a.keys is not None
+        epochs = a.keys.epochs
+        shown = succession(a, rotation.seq + 1)
+        work = Succession(before.note, a.record(1).body, (leaf_hash(a.record(0).body),))
+    head, after = succeed(epochs.until(0), shown)
+    assert (head.size, after) == (3, epochs)
+    with pytest.raises(EpochError, match="expected a rotation as record 1"):
+        succeed(epochs.until(0), work)
+    with pytest.raises(EpochError, match="which an earlier epoch signed"):
+        succeed(epochs, shown)
 
 
 def test_records_in_another_order_are_refused() -> None:

@@ -18,8 +18,10 @@ from ledger import (
     KeyFile,
     LedgerError,
     LogView,
+    MemoryStore,
     Merge,
     Merged,
+    NoteError,
     Obstructed,
     Obstruction,
     TokenSignatureLedger,
@@ -28,7 +30,9 @@ from ledger import (
     read_certificate,
 )
 from ledger.form.canonical import Digest
-from tests.ledger.fleet_room import Lying, log_at, prefix, signer
+from ledger.form.record import body_of, genesis, link, unsealed
+from ledger.trust import checkpoint
+from tests.ledger.fleet_room import Lying, created, forge, log_at, prefix, signer
 
 TIMES = st.sets(st.integers(1, 40), min_size=1, max_size=12).map(sorted)
 FLEETS = st.lists(TIMES, min_size=1, max_size=4)
@@ -123,6 +127,45 @@ def test_records_of_two_logs_in_one_place() -> None:
         assert [statement.leaves[0].seq for statement in found.statements] == [0, 0]
     later = log_at("x/d", [3, 4, 5], node="host")  # the same times, other places
     assert len(shown(merge([LogView(one), LogView(later)]))) == 6
+
+
+def test_records_in_one_place_under_earlier_heads() -> None:
+    """The certificate shows them under the heads that were merged, not under later ones."""
+    one, other = (log_at(name, [1, 5, 9], node="host") for name in ("x/a", "x/b"))
+    with pytest.raises(Obstructed) as problem:
+        shown(merge([prefix(one, 2), prefix(other, 1)]))
+    found = read_certificate(problem.value.certificate)
+    assert [statement.head().size for statement in found.statements] == [2, 1]
+    assert found.judge([signer("x/a").public, signer("x/b").public])
+
+
+def test_a_view_of_a_log_that_does_not_have_its_head() -> None:
+    small, large, fork = (log_at("x/a", range(1, n)) for n in (3, 6, 2))
+    other = log_at("x/a", range(1, 4), text="other")
+    with pytest.raises(Incomplete, match="find the newer copy"):
+        LogView(small, large.checkpoint)
+    with pytest.raises(DamagedError, match="the root that its head states"):
+        LogView(large, other.checkpoint)
+    assert LogView(large, fork.checkpoint).head.size == 1
+    unsigned = TokenSignatureLedger(MemoryStore(), clock=lambda: 0, node="n")
+    with pytest.raises(NoteError, match="without a signed head"):
+        LogView(unsigned)
+
+
+def test_damage_that_the_key_signed_is_met_on_the_way(tmp_path: Path) -> None:
+    """A log that opened (by a cache, say) and whose times run back: the proof, not only an error."""
+    by = signer("x/a")
+    bodies = [created(by, 1), *(body_of(Entry("w", {}), n, 9 - n, "n") for n in (1, 2))]
+    folder = forge(tmp_path / "log", by, bodies)
+    view = Lying.of(LogView(log_at("x/a", [1, 2, 3])))
+    view.head = checkpoint.read((folder / "checkpoint").read_bytes())
+    chain = genesis("x/a")
+    view.given = [unsealed(body, chain := link(chain, body)) for body in bodies]
+    with pytest.raises(DamagedError, match="expected time after"):
+        shown(merge([cast("View", view)]))
+    view.folder = folder
+    with pytest.raises(Obstructed, match="its times do not grow"):
+        shown(merge([cast("View", view)]))
 
 
 LIES: dict[str, Callable[[Lying], object]] = {
