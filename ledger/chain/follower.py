@@ -11,7 +11,6 @@ owner must not go on. Not here: reading files, deciding what a torn end means.
 """
 
 from collections.abc import Callable
-from hashlib import sha256
 from operator import lt
 from typing import Final, NamedTuple, cast
 
@@ -28,7 +27,7 @@ from ledger.trust.checkpoint import Checkpoint
 from ledger.trust.endorsement import KeyHistory, Pin, judge
 from ledger.trust.epochs import Epochs
 from ledger.trust.keys import PublicKey
-from ledger.trust.merkle import Frontier, leaf_hash
+from ledger.trust.merkle import Frontier, leaf_hash, leaf_hashes
 
 _OF_KEYS: Final = frozenset({ROTATED, ENDORSED})
 
@@ -158,7 +157,7 @@ class Follower:
         in_place = found.seqs == tuple(range(self.size, size))
         if not in_place or not all(map(lt, (self.hlc, *found.times), found.times)):
             return None
-        self.frontier.extend([sha256(b"\x00" + body).digest() for body in bodies])
+        self.frontier.extend(leaf_hashes(bodies))
         self.size, self.chain, self.hlc = size, Digest(chain), found.times[-1]
         return found.rows
 

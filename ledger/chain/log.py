@@ -221,10 +221,11 @@ class TokenSignatureLedger:
 
         With ``expected``, only if the ledger has so many records; ``ConflictError`` otherwise.
         """
-        for entry in entries:
-            if str(entry.kind).startswith(_RESERVED):
+        # A kind that is no text is refused when it is sealed.
+        for kind in {entry.kind for entry in entries if type(entry.kind) is str}:
+            if kind.startswith(_RESERVED):
                 raise EntryError(
-                    f"expected a kind outside {_RESERVED}*, found {entry.kind!r}: those are what "
+                    f"expected a kind outside {_RESERVED}*, found {kind!r}: those are what "
                     "the ledger says about itself; choose another kind"
                 )
         return self.append_own(*entries, expected=expected)
