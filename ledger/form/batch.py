@@ -46,11 +46,11 @@ class Batch(NamedTuple):
 
 def checked(bodies: list[bytes]) -> Batch | None:
     """What ``LEAST`` to ``MOST`` bodies hold if all of them are good, else None."""
-    joined = _BETWEEN.join(bodies)
-    array = b"\xdc" + (2 * len(bodies) - 1).to_bytes(2, "big")
+    head = b"\xdc" + (2 * len(bodies) - 1).to_bytes(2, "big")
+    array = head + _BETWEEN.join(bodies)
     try:
-        values = ormsgpack.unpackb(array + joined)
-        if ormsgpack.packb(values, option=_SORTED) != array + joined:
+        values = ormsgpack.unpackb(array)
+        if ormsgpack.packb(values, option=_SORTED) != array:
             return None
         found: list[list[object]] = values[::2]
         columns = list(zip(*found, strict=True))
