@@ -221,8 +221,7 @@ class TokenSignatureLedger:
 
         With ``expected``, only if the ledger has so many records; ``ConflictError`` otherwise.
         """
-        # A kind that is no text is refused when it is sealed.
-        for kind in {entry.kind for entry in entries if type(entry.kind) is str}:
+        for kind in {each.kind for each in entries if type(each.kind) is str}:  # else: sealing's
             if kind.startswith(_RESERVED):
                 raise EntryError(
                     f"expected a kind outside {_RESERVED}*, found {kind!r}: those are what "
