@@ -1,6 +1,8 @@
 """What the log is measured beside: the work alone, the disk alone, and other logs.
 
 Each function gives the number of records a second; a peer that is not installed is ``Unmeasured``.
+Every log here is as durable as ours: what it was given is synced as often, by itself or by us.
+Only ``git_import`` is not, which syncs once at its end.
 """
 
 import os
@@ -152,17 +154,21 @@ def write_commits(stream: Path, count: int) -> None:
 
 
 @contextmanager
-def _auditchain(path: Path) -> Iterator[Any]:
+def _auditchain(path: Path, *, wal: bool) -> Iterator[Any]:
     module = _installed("auditchain")
+    if wal:  # the file remembers it
+        table = sqlite3.connect(path)
+        table.execute("pragma journal_mode = wal")
+        table.close()
     backend = module.SqliteBackend(str(path))
     yield module.SyncAuditLog(backend)
     import_module("asyncio").run(backend.close())
 
 
-def auditchain(path: Path, groups: int, size: int) -> float:
-    """Its SQLite backend, which syncs each batch."""
+def auditchain(path: Path, groups: int, size: int, *, wal: bool) -> float:
+    """Its SQLite backend, which syncs each batch: once with ``wal``, several times as it comes."""
     entry = ("bench", "bench.entry", "", BODY)
-    with _auditchain(path) as log:
+    with _auditchain(path, wal=wal) as log:
 
         def work() -> None:
             for _ in range(groups):
@@ -171,13 +177,18 @@ def auditchain(path: Path, groups: int, size: int) -> float:
         return per_second(groups * size, work)
 
 
-def rust_py_audit(path: Path, count: int, *, synced: bool) -> float:
-    """One at a time, as its interface has it."""
+def rust_py_audit(path: Path, groups: int, size: int) -> float:
+    """One at a time, as its interface has it, and a sync for each ``size`` of them.
+
+    It can sync every record or none; where more than one share a sync, we sync the file for it.
+    """
     module = _installed("rust_py_audit")
-    log = module.AuditLogger(app_name="bench", file_path=str(path), fsync=synced)
+    log = module.AuditLogger(app_name="bench", file_path=str(path), fsync=size == 1)
+    path.touch()
+    descriptor = os.open(path, os.O_RDWR)
 
     def work() -> None:
-        for _ in range(count):
+        for number in range(groups * size):
             log.log(
                 actor_id="bench",
                 action="bench.entry",
@@ -185,8 +196,16 @@ def rust_py_audit(path: Path, count: int, *, synced: bool) -> float:
                 resource_id="1",
                 metadata=BODY,
             )
+            if size > 1 and number % size == size - 1:
+                os.fdatasync(descriptor)
 
-    return per_second(count, work)
+    try:
+        rate = per_second(groups * size, work)
+        if not os.fstat(descriptor).st_size:
+            raise Unmeasured("rust-py-audit wrote another file than the one synced for it")
+        return rate
+    finally:
+        os.close(descriptor)
 
 
 def _table(path: Path) -> sqlite3.Connection:

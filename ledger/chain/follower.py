@@ -11,8 +11,7 @@ owner must not go on. Not here: reading files, deciding what a torn end means.
 """
 
 from collections.abc import Callable
-from hashlib import sha256
-from operator import lt
+from operator import itemgetter, lt
 from typing import Final, NamedTuple, cast
 
 from blake3 import blake3
@@ -28,9 +27,10 @@ from ledger.trust.checkpoint import Checkpoint
 from ledger.trust.endorsement import KeyHistory, Pin, judge
 from ledger.trust.epochs import Epochs
 from ledger.trust.keys import PublicKey
-from ledger.trust.merkle import Frontier, leaf_hash
+from ledger.trust.merkle import Frontier, leaf_hash, leaf_hashes
 
 _OF_KEYS: Final = frozenset({ROTATED, ENDORSED})
+_KIND: Final = itemgetter(7)
 
 
 class Mark(NamedTuple):
@@ -146,11 +146,11 @@ class Follower:
         """Take records at once; None when they are too few, or any of them does not hold."""
         if len(bodies) < batch.LEAST:
             return None
-        chain: bytes = self.chain
-        for body, digest in zip(bodies, digests, strict=True):
-            if blake3(body, key=chain).digest() != digest:  # link(), in place: the audit's speed
-                return None
-            chain = digest
+        # Each digest is the key of the next one, so all can be recomputed before any is compared.
+        keys = (self.chain, *digests[:-1])
+        pairs = zip(bodies, keys, strict=True)
+        if [blake3(body, key=key).digest() for body, key in pairs] != digests:  # link(), in place
+            return None
         found = batch.checked(bodies)
         if found is None:
             return None
@@ -158,8 +158,8 @@ class Follower:
         in_place = found.seqs == tuple(range(self.size, size))
         if not in_place or not all(map(lt, (self.hlc, *found.times), found.times)):
             return None
-        self.frontier.extend([sha256(b"\x00" + body).digest() for body in bodies])
-        self.size, self.chain, self.hlc = size, Digest(chain), found.times[-1]
+        self.frontier.extend(leaf_hashes(bodies))
+        self.size, self.chain, self.hlc = size, Digest(digests[-1]), found.times[-1]
         return found.rows
 
     def _take_each(self, bodies: list[bytes], digests: list[bytes]) -> list[list[object]]:
@@ -182,6 +182,8 @@ class Follower:
 
     def _follow_keys(self, rows: list[list[object]], digests: list[bytes], *, last: bool) -> None:
         """Move ``keys`` over the records just taken, of which few or none are about keys."""
+        if _OF_KEYS.isdisjoint(map(_KIND, rows)):
+            return
         begin = self.size - len(rows)
         for index in [index for index, row in enumerate(rows) if row[7] in _OF_KEYS]:
             assert self.keys is not None

@@ -1,16 +1,17 @@
 """Sealing entries in a row: bodies, chain digests and tree leaves, nothing written yet."""
 
-from collections.abc import Callable, Sequence
-from hashlib import sha256
+from collections.abc import Callable, Iterator, Sequence
 from operator import lt
 from typing import Final, TypeAlias, overload
 
 from blake3 import blake3
 
 from ledger.errors import ClockError
+from ledger.form import batch
 from ledger.form.canonical import Digest
 from ledger.form.record import MAX_U64, Entry, Record, body_of, unsealed
 from ledger.storage.segment import LENGTH
+from ledger.trust.merkle import leaf_hashes
 
 _COUNTER_BITS: Final = 16
 _NANOSECONDS_PER_MS: Final = 1_000_000
@@ -32,22 +33,20 @@ class Group:
 
     def seal(self, entries: Sequence[Entry], times: Times, node: str) -> "SealedRecords":
         """Add ``entries``, all or none."""
-        seq, chain = self.size, self.chain
         moments = _after(self.hlc, times(self.hlc, len(entries)))
+        chain: bytes = self.chain
         bodies: list[bytes] = []
-        digests: list[Digest] = []
-        for entry, hlc in zip(entries, moments, strict=True):
-            body = body_of(entry, seq, hlc, node)
-            chain = blake3(body, key=chain).digest()  # type: ignore[assignment]  # link(), in place
-            bodies.append(body)
-            digests.append(chain)
-            seq += 1
+        digests: list[bytes] = []
+        for some in _bodies(entries, self.size, moments, node):
+            # link(), in place: a call for each record would cost a tenth of all its time
+            digests += [chain := blake3(body, key=chain).digest() for body in some]
+            bodies += some
         self.take(bodies, digests, moments[-1] if moments else self.hlc)
         return SealedRecords(bodies, digests)
 
-    def take(self, bodies: list[bytes], digests: list[Digest], hlc: int) -> None:
+    def take(self, bodies: list[bytes], digests: list[bytes], hlc: int) -> None:
         """Add records that are sealed already."""
-        self.leaves += [sha256(b"\x00" + body).digest() for body in bodies]
+        self.leaves += leaf_hashes(bodies)
         frames = [b""] * (3 * len(bodies))
         frames[0::3] = map(LENGTH.pack, map(len, bodies))
         frames[1::3] = bodies
@@ -56,12 +55,29 @@ class Group:
         self.size += len(bodies)
         self.hlc = hlc
         if digests:
-            self.chain = digests[-1]
+            self.chain = Digest(digests[-1])
+
+
+def _bodies(
+    entries: Sequence[Entry], seq: int, moments: Sequence[int], node: str
+) -> Iterator[list[bytes]]:
+    """The bodies of ``entries``, some at a time; the first that is refused is named."""
+    for start in range(0, len(entries), batch.MOST):
+        some, times = entries[start : start + batch.MOST], moments[start : start + batch.MOST]
+        made = batch.encoded(some, seq + start, times, node) if len(some) >= batch.LEAST else None
+        if made is None:
+            pairs = enumerate(zip(some, times, strict=True), seq + start)
+            made = [body_of(entry, each, hlc, node) for each, (entry, hlc) in pairs]
+        yield made
 
 
 def _after(previous: int, moments: Sequence[int]) -> Sequence[int]:
     """``moments``, refused unless each lies after the one before and within 64 bits."""
-    if not all(map(lt, (previous, *moments), moments)) or (moments and moments[-1] > MAX_U64):
+    if isinstance(moments, range):  # as ``hybrid`` gives them: the first tells of the rest
+        rising = moments.step > 0 and previous < moments.start
+    else:
+        rising = all(map(lt, (previous, *moments), moments))
+    if moments and not (rising and moments[-1] <= MAX_U64):
         raise ClockError(
             f"expected times after {previous} within 64 bits, each after the one before, found "
             f"{moments[0]} to {moments[-1]}; check the clock"
@@ -74,7 +90,7 @@ class SealedRecords(Sequence[Record]):
 
     __slots__ = ("_bodies", "_digests")
 
-    def __init__(self, bodies: list[bytes], digests: list[Digest]) -> None:
+    def __init__(self, bodies: list[bytes], digests: list[bytes]) -> None:
         """Hold bodies with the chain digests after them."""
         self._bodies = bodies
         self._digests = digests
@@ -93,7 +109,7 @@ class SealedRecords(Sequence[Record]):
         """One record, or a part of them."""
         if isinstance(index, slice):
             return SealedRecords(self._bodies[index], self._digests[index])
-        return unsealed(self._bodies[index], self._digests[index])
+        return unsealed(self._bodies[index], Digest(self._digests[index]))
 
     def __eq__(self, other: object) -> bool:  # type: ignore[explicit-override]  # as above
         """Equal to every sequence of the same records."""

@@ -221,10 +221,10 @@ class TokenSignatureLedger:
 
         With ``expected``, only if the ledger has so many records; ``ConflictError`` otherwise.
         """
-        for entry in entries:
-            if str(entry.kind).startswith(_RESERVED):
+        for kind in {each.kind for each in entries if type(each.kind) is str}:  # else: sealing's
+            if kind.startswith(_RESERVED):
                 raise EntryError(
-                    f"expected a kind outside {_RESERVED}*, found {entry.kind!r}: those are what "
+                    f"expected a kind outside {_RESERVED}*, found {kind!r}: those are what "
                     "the ledger says about itself; choose another kind"
                 )
         return self.append_own(*entries, expected=expected)

@@ -1,7 +1,9 @@
 """Stretches of a log followed by several processes, each with its own view of the directory.
 
 A process is started anew rather than forked, so that it shares no descriptor, lock or thread with
-this one; it is given one stretch at a time and answers with bytes followed, then with an outcome.
+this one. That takes a third of a second, so this process works as well: others are given a
+stretch, one at a time, only once they say that they are there, and a short log is followed before
+any is. They answer with bytes followed, then with an outcome.
 Nothing is decided here: a stretch that did not hold ends the handing out of those behind it, and
 ``verifying`` looks at it again, in order. A process that dies is worth a stretch without outcome.
 
@@ -12,7 +14,7 @@ as ``multiprocessing`` demands of everybody who starts processes anew.
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -23,6 +25,8 @@ from ledger.errors import LedgerError
 from ledger.storage.file_store import FileStore
 
 _TELL_EVERY: Final = 4 * 1024 * 1024
+_LISTEN_EVERY: Final = 1024 * 1024  # so many bytes are followed in some 15 ms
+_READY: Final = 0
 _LINGER_S: Final = 5.0
 
 
@@ -32,7 +36,7 @@ def follow_all(
     """The outcome of each stretch; None for those that were not come to, or whose process died."""
     crew = _Crew(terms, stretches, progress)
     try:
-        crew.start(min(jobs, len(stretches)))
+        crew.start(min(jobs, len(stretches)) - 1)
         crew.work()
     finally:
         crew.stop()
@@ -40,7 +44,7 @@ def follow_all(
 
 
 class _Crew:
-    """The processes of one audit and who has which stretch."""
+    """The other processes of one audit and who has which stretch."""
 
     def __init__(self, terms: Terms, stretches: Sequence[Stretch], progress: Progress) -> None:
         self.outcomes: list[Outcome | None] = [None] * len(stretches)
@@ -49,10 +53,11 @@ class _Crew:
         self._progress = progress
         self._waiting = deque(range(len(stretches)))
         self._members: dict[Connection, SpawnProcess] = {}
+        self._heard: set[Connection] = set()
         self._holds: dict[Connection, int] = {}
 
     def start(self, count: int) -> None:
-        """Start processes and give each a stretch."""
+        """Start so many processes beside this one."""
         context = multiprocessing.get_context("spawn")
         for _ in range(count):
             mine, theirs = context.Pipe()
@@ -60,39 +65,51 @@ class _Crew:
             with closing(theirs):
                 member.start()
             self._members[mine] = member
-            self._give(mine)
+            self._heard.add(mine)
 
     def work(self) -> None:
-        """Take answers until every stretch that still matters has one."""
+        """Follow stretches here, and take answers until each that still matters has one."""
+        while self._waiting:
+            number = self._waiting.popleft()
+            told = _Told(self._told_here, _LISTEN_EVERY)
+            self._take(number, _followed(self._terms, self._stretches[number], told))
         while self._holds:
-            for channel in wait(list(self._holds)):
-                assert isinstance(channel, Connection)
-                try:
-                    answer = channel.recv()
-                except (EOFError, OSError):
-                    self._end_at(self._holds.pop(channel))
-                    continue
-                if isinstance(answer, int):
-                    self._progress(answer)
-                    continue
-                number = self._holds.pop(channel)
-                self.outcomes[number] = answer
-                if not answer.good:
-                    self._end_at(number)
-                self._give(channel)
+            self._listen(None)
 
     def stop(self) -> None:
-        """End all processes; those still at work are of no use any more."""
+        """End all processes; what any may still be at is of no use any more."""
         for channel, member in self._members.items():
             channel.close()
-            if self._holds:
-                member.terminate()
+            member.terminate()
         for member in self._members.values():
             member.join(_LINGER_S)
             if member.is_alive():
                 member.kill()
                 member.join()
             member.close()
+
+    def _told_here(self, count: int) -> None:
+        self._progress(count)
+        self._listen(0.0)
+
+    def _listen(self, timeout: float | None) -> None:
+        """Take what the others say; None waits until one does."""
+        for channel in wait(list(self._heard), timeout):
+            assert isinstance(channel, Connection)
+            try:
+                answer = channel.recv()
+            except (EOFError, OSError):
+                self._heard.discard(channel)
+                if channel in self._holds:
+                    self._take(self._holds.pop(channel), None)
+                continue
+            if not isinstance(answer, int):
+                self._take(self._holds.pop(channel), answer)
+                self._give(channel)
+            elif answer == _READY:
+                self._give(channel)
+            else:
+                self._progress(answer)
 
     def _give(self, channel: Connection) -> None:
         if self._waiting:
@@ -101,21 +118,23 @@ class _Crew:
             with suppress(OSError):  # it died: met when its answer is asked for
                 channel.send(self._stretches[number])
 
-    def _end_at(self, number: int) -> None:
-        """What lies behind ``number`` will be followed in order, by one."""
-        self._waiting = deque(each for each in self._waiting if each < number)
+    def _take(self, number: int, outcome: Outcome | None) -> None:
+        """Keep an outcome; what lies behind one that is not good will be followed in order."""
+        self.outcomes[number] = outcome
+        if outcome is None or not outcome.good:
+            self._waiting = deque(each for each in self._waiting if each < number)
 
 
 def serve(channel: Connection, terms: Terms) -> None:
     """Follow what ``channel`` gives until it closes; the main function of a process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who started this one ends it
     with suppress(EOFError, OSError), closing(channel):
+        channel.send(_READY)
         while True:
-            channel.send(_followed(terms, channel.recv(), channel))
+            channel.send(_followed(terms, channel.recv(), _Told(channel.send, _TELL_EVERY)))
 
 
-def _followed(terms: Terms, stretch: Stretch, channel: Connection) -> Outcome:
-    told = _Told(channel)
+def _followed(terms: Terms, stretch: Stretch, told: "_Told") -> Outcome | None:
     audit = Audit(terms, told.add)
     try:
         if stretch.mark is not None:
@@ -124,26 +143,29 @@ def _followed(terms: Terms, stretch: Stretch, channel: Connection) -> Outcome:
             audit.follow(store, stretch)
     except LedgerError:
         return audit.outcome()._replace(good=False)
+    except OSError:  # it is met again, and named, where stretches are followed in order
+        return None
     finally:
         told.flush()
     return audit.outcome()
 
 
 class _Told:
-    """Sends the bytes followed, not too often."""
+    """Says how many bytes were followed, not too often."""
 
-    def __init__(self, channel: Connection) -> None:
-        self._channel = channel
+    def __init__(self, say: Callable[[int], None], every: int) -> None:
+        self._say = say
+        self._every = every
         self._pending = 0
 
     def add(self, count: int) -> None:
-        """Count, and send when enough came together."""
+        """Count, and say so when enough came together."""
         self._pending += count
-        if self._pending >= _TELL_EVERY:
+        if self._pending >= self._every:
             self.flush()
 
     def flush(self) -> None:
-        """Send what was not sent yet."""
+        """Say what was not said yet."""
         if self._pending:
-            self._channel.send(self._pending)
-            self._pending = 0
+            pending, self._pending = self._pending, 0
+            self._say(pending)

@@ -17,9 +17,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from blake3 import blake3
+
 from ledger.chain.anchors import Anchors
 from ledger.chain.places import SPACING, Places, read_checkpoint
 from ledger.errors import CanonicalError, DamagedError, LedgerError, NoteError
+from ledger.form import batch
 from ledger.form.canonical import Digest
 from ledger.form.record import Record, genesis, link, unsealed
 from ledger.storage import segment
@@ -53,13 +56,9 @@ class Reading:
         waiting: list[Record] = []
         for piece in self._pieces(at, seq):
             if isinstance(piece, Run):
-                for body, digest in zip(piece.bodies, piece.digests, strict=True):
-                    chain = link(chain, body)
-                    if chain != digest:
-                        raise DamagedError(seq, "expected the digest of its body, found another")
-                    if first <= seq < last:
-                        waiting.append(_unsealed(body, seq, chain))
-                    seq += 1
+                chain = _linked(piece, seq, chain)
+                waiting += _unsealed(piece, seq, max(first, seq), last)
+                seq += len(piece.bodies)
                 if self.epochs is None:
                     yield from waiting
                     waiting = []
@@ -184,9 +183,35 @@ def _whole(piece: Run | Frame | Torn) -> Run | Frame:
     return piece
 
 
-def _unsealed(body: bytes, seq: int, chain: Digest) -> Record:
+def _linked(run: Run, seq: int, chain: Digest) -> Digest:
+    """The chain digest behind ``run``, whose first record is ``seq``, recomputed from ``chain``."""
+    # Each digest is the key of the next one, so all can be recomputed before any is compared.
+    keys = (chain, *run.digests[:-1])
+    pairs = zip(run.bodies, keys, strict=True)
+    found = [blake3(body, key=key).digest() for body, key in pairs]  # link(), in place: for speed
+    if found != run.digests:
+        bad = next(n for n, digest in enumerate(run.digests) if found[n] != digest)
+        raise DamagedError(seq + bad, "expected the digest of its body, found another")
+    return Digest(run.digests[-1])
+
+
+def _unsealed(run: Run, seq: int, first: int, last: int) -> Iterator[Record]:
+    """The records from ``first`` up to ``last`` in ``run``, whose first record is ``seq``."""
+    for start in range(first, min(last, seq + len(run.bodies)), batch.MOST):
+        part = slice(start - seq, min(start + batch.MOST, last) - seq)
+        bodies, digests = run.bodies[part], run.digests[part]
+        found = batch.checked(bodies) if len(bodies) >= batch.LEAST else None
+        if found is not None and found.seqs == tuple(range(start, start + len(bodies))):
+            parts = zip(found.rows, bodies, digests, strict=True)
+            yield from [Record._make((*row, body, digest)) for row, body, digest in parts]
+        else:
+            for each, (body, digest) in enumerate(zip(bodies, digests, strict=True), start):
+                yield _unsealed_one(body, each, digest)
+
+
+def _unsealed_one(body: bytes, seq: int, chain: bytes) -> Record:
     try:
-        record = unsealed(body, chain)
+        record = unsealed(body, Digest(chain))
     except CanonicalError as problem:
         raise DamagedError(seq, str(problem)) from problem
     if record.seq != seq:

@@ -258,15 +258,16 @@ class Projection:
             "insert into records values (?, ?, ?, ?, ?, ?, ?)",
             [
                 (
-                    record.seq,
-                    known(record.kind) or number(record.kind),
-                    known(record.actor) or number(record.actor),
-                    known(record.session) or number(record.session),
-                    known(record.token) or number(record.token),
-                    known(record.node) or number(record.node),
-                    record.hlc - _BIAS,
+                    seq,
+                    known(kind) or number(kind),
+                    known(actor) or number(actor),
+                    known(session) or number(session),
+                    known(token) or number(token),
+                    known(node) or number(node),
+                    hlc - _BIAS,
                 )
-                for record in records
+                # Taken apart at once: looking the fields up by name takes twice as long.
+                for _, seq, hlc, node, session, actor, token, kind, _, _, _, _, _ in records
             ],
         )
         if self.text:

@@ -129,18 +129,19 @@ def runs(store: Store, start: Position, stop: int) -> Iterator[Run | Frame | Tor
 
 def _run(data: bytes, cursor: int, base: int) -> tuple[Run, int]:
     """The complete records in ``data`` from ``cursor`` on, and the place behind them."""
-    start, last = base + cursor, len(data) - LENGTH.size
+    start, stop = base + cursor, len(data)
+    last, begin = stop - LENGTH.size, LENGTH.size
     bodies: list[bytes] = []
     digests: list[bytes] = []
     length = LENGTH.unpack_from
     while cursor <= last:
-        size: int = length(data, cursor)[0]
+        (size,) = length(data, cursor)
         end = cursor + size + _AROUND
         # A checkpoint's length has the high bit set, so that its end lies beyond every chunk.
-        if end > len(data) or not 0 < size < MAX_BODY_BYTES:
+        if end > stop or not 0 < size < MAX_BODY_BYTES:
             break
         middle = end - TAIL_BYTES
-        bodies.append(data[cursor + LENGTH.size : middle])
+        bodies.append(data[cursor + begin : middle])
         digests.append(data[middle:end])
         cursor = end
     return Run(bodies, digests, start, base + cursor), cursor

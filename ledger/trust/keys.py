@@ -99,7 +99,7 @@ class PublicKey:
 class Signer:
     """A secret key that signs the heads of one ledger; ``repr`` shows the public half only."""
 
-    __slots__ = ("_key", "_seed", "public")
+    __slots__ = ("_key", "_key_id", "_seed", "public")
 
     def __init__(self, name: str, seed: bytes) -> None:
         """Hold the key made from ``seed`` under ``name``."""
@@ -113,6 +113,7 @@ class Signer:
         self._seed = seed
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.public = PublicKey(name, self._key.public_key().public_bytes_raw())
+        self._key_id = self.public.key_id  # kept: it stands in every note, and is a hash
 
     def __repr__(self) -> str:  # type: ignore[explicit-override]  # typing has it from 3.12
         """Never the secret."""
@@ -172,7 +173,7 @@ class Signer:
     def sign(self, text: str) -> Note:
         """The note of ``text`` with this key's signature."""
         value = self._key.sign(text.encode())
-        return Note(text, (Signature(self.name, self.public.key_id, value),))
+        return Note(text, (Signature(self.name, self._key_id, value),))
 
 
 def is_safe_point(key: bytes) -> bool:

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import CanonicalError, Entry, body_of, decode, encode
+from ledger import CanonicalError, Entry, LedgerError, body_of, decode, encode
+from ledger.chain.group import Group
 from ledger.form import batch
+from ledger.form.canonical import Digest
 from ledger.form.record import fields
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -51,6 +53,59 @@ def test_a_batch_is_each(many: list[dict[str, object]]) -> None:
         for n, attributes in enumerate(many)
     ]
     assert rows_of(bodies) == [fields(body) for body in bodies]
+
+
+@given(st.lists(ATTRIBUTES, min_size=batch.LEAST, max_size=30), TEXT, DIGESTS, DIGESTS)
+def test_what_is_made_at_once_is_what_each_makes(
+    many: list[dict[str, object]], text: str, payload: bytes | None, commitment: bytes | None
+) -> None:
+    entries = [
+        Entry("k", attributes, text, text, text, payload, commitment)  # type: ignore[arg-type]
+        for attributes in many
+    ]
+    times = range(9, 9 + len(entries))
+    made = batch.encoded(entries, 5, times, text)
+    each = [body_of(entry, 5 + n, times[n], text) for n, entry in enumerate(entries)]
+    flat = all(
+        type(value) not in {dict, list} for attributes in many for value in attributes.values()
+    )
+    assert made == each if flat else made is None
+
+
+class Text(str):
+    """Text of another type, which a reader would not notice and a writer must not take."""
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Entry("", {}),
+        Entry(Text("k"), {}),
+        Entry("k", {}, session=Text("s")),
+        Entry("k", {}, actor=b"a"),  # type: ignore[arg-type]
+        Entry("k", {}, token=None),  # type: ignore[arg-type]
+        Entry("k", {"a": 1.5}),  # type: ignore[dict-item]
+        Entry("k", {"a": Text("b")}),
+        Entry("k", {"a": {"b": 1.5}}),  # type: ignore[dict-item]
+        Entry("k", {1: 1}),  # type: ignore[dict-item]
+        Entry("k", {"a": 2**64}),
+        Entry("k", {"a": "\ud800"}),
+        Entry("k", {}, payload=Digest(b"short")),
+        Entry("k", {}, commitment="x" * 32),  # type: ignore[arg-type]
+        Entry("k", {"a": "x" * 65536}),
+    ],
+)
+def test_a_bad_entry_among_good_ones_is_refused_as_if_alone(bad: Entry) -> None:
+    with pytest.raises(LedgerError) as alone:
+        body_of(bad, 4, 5, "n")
+    entries = [Entry("k", {"n": 1})] * batch.LEAST
+    entries.insert(4, bad)
+    assert batch.encoded(entries, 0, range(1, len(entries) + 1), "n") is None
+    made = Group(0, Digest(bytes(32)), 0)
+    with pytest.raises(type(alone.value)) as among:
+        made.seal(entries, lambda previous, count: range(previous + 1, previous + 1 + count), "n")
+    assert str(among.value) == str(alone.value)
+    assert (made.size, made.parts, made.leaves) == (0, [], [])
 
 
 @given(st.data())

@@ -11,13 +11,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
 from ledger import Entry, FileStore, Signer, TokenSignatureLedger, verify
 from ledger.chain import parallel, verifying
-from ledger.chain.auditing import Stretch, Terms
+from ledger.chain.auditing import Outcome, Stretch, Terms
 from ledger.commands.progress import Bar
 from ledger.storage.seals import Seal
 from ledger.trust import note
@@ -205,6 +207,52 @@ def test_what_lies_behind_a_bad_stretch_is_not_handed_out(log: Path, signer: Sig
     assert outcomes[0] is not None
     assert not outcomes[0].good
     assert outcomes[1:] == [None] * (len(stretches) - 1)
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.slow
+def test_others_take_their_share_once_they_are_there(
+    log: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not before: this process follows, and listens, until another says that it is there."""
+    mine: list[Stretch] = []
+    given: list[int] = []
+    follow, give = parallel._followed, parallel._Crew._give
+
+    def waiting(terms: Terms, stretch: Stretch, told: parallel._Told) -> Outcome | None:
+        mine.append(stretch)
+        until = time.monotonic() + 60
+        while not given and time.monotonic() < until:
+            told._say(0)
+        return follow(terms, stretch, told)
+
+    def noted(self: parallel._Crew, channel: Connection) -> None:
+        given.extend(self._waiting and [self._waiting[0]])
+        give(self, channel)
+
+    monkeypatch.setattr(parallel, "_followed", waiting)
+    monkeypatch.setattr(parallel._Crew, "_give", noted)
+    with closing(FileStore(log, read_only=True)) as store:
+        lengths = [store.length(each) for each in range(last_of(log) + 1)]
+        stretches = verifying._cut(store, lengths, 2, None)
+    outcomes = parallel.follow_all(
+        Terms(log, signer.public, None), stretches, 2, lambda count: None
+    )
+    assert all(outcome is not None and outcome.good for outcome in outcomes)
+    assert mine[0] == stretches[0]
+    assert given
+    assert len(mine) + len(given) == len(stretches)
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.slow
+def test_a_short_log_waits_for_nobody(
+    log: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All is followed before the other process is there, which then is ended."""
+    monkeypatch.setattr(parallel._Crew, "_listen", lambda self, timeout: None)
+    alone = verify(log, signer.public)
+    assert verify(log, signer.public, jobs=2) == alone
     assert not multiprocessing.active_children()
 
 
