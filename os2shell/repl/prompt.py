@@ -53,7 +53,7 @@ def run_prompt(shell: Shell, workspace: Path, history: Path) -> int:
             if words:
                 code = shell.run(words)
         except KeyboardInterrupt:
-            continue  # at the prompt it drops the line; a second one drops what a command still shows
+            continue  # at the prompt it drops the line, a late one what is still shown
 
 
 def _asked(shell: Shell, session: PromptSession[str]) -> list[str] | None:
