@@ -224,7 +224,7 @@ def test_no_descriptor_is_inherited(image: Image, tmp_path: Path) -> None:
             started.run(replace(JOB, target=code), io)
     finally:
         os.close(secret)
-    assert io.text("stdout") == "['/dev/null', 'pipe', 'pipe', 'socket']\n"
+    assert io.text("stdout") == "['/dev/null', 'pipe', 'socket', 'pipe']\n"
 
 
 def test_guest_without_the_filter_says_so(image: Image, monkeypatch: pytest.MonkeyPatch) -> None:
