@@ -10,7 +10,7 @@ from ledger import Json
 from os2shell.executors.guest import ImageSource
 from os2shell.executors.sandbox import probe, remedy_for
 from os2shell.model.capability import Capability
-from os2shell.model.effect import Determinism, Transcript
+from os2shell.model.effect import Inquiry, Transcript
 from os2shell.model.errors import Os2Error
 from os2shell.model.plain import to_json
 from os2shell.policy.manifest import Manifest
@@ -52,20 +52,11 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeMachine:
+class ProbeMachine(Inquiry):
     """Ask what this machine gives; the answer is a list of ``Check``."""
 
     kind: ClassVar[str] = "machine.probe"
     needs: ClassVar[Capability] = Capability.MACHINE_PROBE
-    determinism: ClassVar[Determinism] = Determinism.RECORDED
-
-    def body(self) -> Json:
-        """Nothing to choose."""
-        return None
-
-    def scope(self) -> str:
-        """There is one machine."""
-        return ""
 
 
 class MachineProber:

@@ -11,7 +11,7 @@ from typing import ClassVar
 from ledger import Epochs, Json, KeyHistory, TokenSignatureLedger, epoch_age
 from os2shell.executors.clock import now_ns
 from os2shell.model.capability import Capability
-from os2shell.model.effect import Determinism, Transcript
+from os2shell.model.effect import Inquiry, Transcript
 from os2shell.model.errors import NothingToVerify
 from os2shell.model.plain import ADDED, to_json
 
@@ -42,20 +42,11 @@ class KeysView:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadKeys:
+class ReadKeys(Inquiry):
     """Ask for the epochs of the ledger's key; the answer is a ``KeysView``."""
 
     kind: ClassVar[str] = "ledger.keys"
     needs: ClassVar[Capability] = Capability.LEDGER_READ
-    determinism: ClassVar[Determinism] = Determinism.RECORDED
-
-    def body(self) -> Json:
-        """Nothing to choose."""
-        return None
-
-    def scope(self) -> str:
-        """The whole ledger."""
-        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +59,11 @@ class Rotated:
 
 
 @dataclass(frozen=True, slots=True)
-class RotateKey:
+class RotateKey(Inquiry):
     """Ask for a new key, and for the end of the old one; the answer is a ``Rotated``."""
 
     kind: ClassVar[str] = "ledger.rotate"
     needs: ClassVar[Capability] = Capability.ADMIN
-    determinism: ClassVar[Determinism] = Determinism.RECORDED
-
-    def body(self) -> Json:
-        """Nothing to choose."""
-        return None
-
-    def scope(self) -> str:
-        """The key of the workspace's ledger."""
-        return ""
 
 
 class Rotator:

@@ -18,7 +18,7 @@ from ledger import (
     verify,
 )
 from os2shell.model.capability import Capability
-from os2shell.model.effect import Determinism, Transcript
+from os2shell.model.effect import Inquiry, Transcript
 from os2shell.model.errors import CannotStart, from_ledger
 from os2shell.model.plain import to_json
 
@@ -35,20 +35,11 @@ class Forgery:
 
 
 @dataclass(frozen=True, slots=True)
-class DemonstrateTampering:
+class DemonstrateTampering(Inquiry):
     """Ask for every forgery on a fresh copy; the answer is a list of ``Forgery``."""
 
     kind: ClassVar[str] = "ledger.tamper"
     needs: ClassVar[Capability] = Capability.LEDGER_READ
-    determinism: ClassVar[Determinism] = Determinism.RECORDED
-
-    def body(self) -> Json:
-        """Nothing to choose."""
-        return None
-
-    def scope(self) -> str:
-        """A copy of the ledger."""
-        return ""
 
 
 class TamperDemonstrator:

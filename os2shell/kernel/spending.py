@@ -13,26 +13,17 @@ from ledger import Json
 from os2shell.kernel.engine import FOLDS, Chronicle
 from os2shell.kernel.images import open_state
 from os2shell.model.capability import Capability
-from os2shell.model.effect import Determinism, Transcript
+from os2shell.model.effect import Inquiry, Transcript
 from os2shell.model.errors import NothingToVerify
 from os2shell.policy.budget import SPENT
 
 
 @dataclass(frozen=True, slots=True)
-class ReadSpent:
+class ReadSpent(Inquiry):
     """Ask what tokens have spent; the answer is the fold ``SPENT``, dumped."""
 
     kind: ClassVar[str] = "budget.read"
     needs: ClassVar[Capability] = Capability.LEDGER_READ
-    determinism: ClassVar[Determinism] = Determinism.RECORDED
-
-    def body(self) -> Json:
-        """Nothing to choose."""
-        return None
-
-    def scope(self) -> str:
-        """The whole ledger."""
-        return ""
 
 
 class SpentReader:

@@ -1,5 +1,6 @@
 """Effects: requests to the world, as data, and who may listen while one is performed."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
@@ -35,6 +36,26 @@ class Effect(Protocol):
     def scope(self) -> str:
         """The very path or program it touches, as grants name them; ``""`` has no scope."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """The frame of an effect with nothing to choose: its ``kind`` and ``needs`` say all of it.
+
+    It is about all of what there is one of: no scope; and it is answered from the trace.
+    """
+
+    kind: ClassVar[str]
+    needs: ClassVar[Capability]
+    determinism: ClassVar[Determinism] = Determinism.RECORDED
+
+    def body(self) -> Json:
+        """Nothing to choose."""
+        return None
+
+    def scope(self) -> str:
+        """The whole."""
+        return ""
 
 
 class Transcript(Protocol):

@@ -47,17 +47,22 @@ def run_prompt(shell: Shell, workspace: Path, history: Path) -> int:
     code = 0
     while True:
         try:
-            shell.warm()
-            line = session.prompt(PROMPT)
+            words = _asked(shell, session)
+            if words is None or (words and words[0] in LEAVE):
+                return code
+            if words:
+                code = shell.run(words)
         except KeyboardInterrupt:
-            continue  # Ctrl-C at the prompt drops the line, not the shell
-        except EOFError:
-            return code
-        words = read_words(line)
-        if words and words[0] in LEAVE:
-            return code
-        if words:
-            code = shell.run(words)
+            continue  # at the prompt it drops the line, a late one what is still shown
+
+
+def _asked(shell: Shell, session: PromptSession[str]) -> list[str] | None:
+    """The words of the next line; None at the end of the input."""
+    try:
+        shell.warm()
+        return read_words(session.prompt(PROMPT))
+    except EOFError:
+        return None
 
 
 def _session(shell: Shell, workspace: Path, history: Path) -> PromptSession[str]:

@@ -13,7 +13,7 @@ from ledger import STATE_IMAGED, Json, Record
 from os2shell.kernel.images import image_digest, load_image
 from os2shell.kernel.state import State
 from os2shell.model.capability import Capability
-from os2shell.model.effect import Determinism, Transcript
+from os2shell.model.effect import Inquiry, Transcript
 from os2shell.model.fold import Fold
 from os2shell.model.plain import to_json
 from os2shell.replay.verify_runs import Source
@@ -28,20 +28,11 @@ class Refolded:
 
 
 @dataclass(frozen=True, slots=True)
-class Refold:
+class Refold(Inquiry):
     """Ask for every image to be checked; the answer is a ``Refolded``."""
 
     kind: ClassVar[str] = "ledger.refold"
     needs: ClassVar[Capability] = Capability.LEDGER_READ
-    determinism: ClassVar[Determinism] = Determinism.RECORDED
-
-    def body(self) -> Json:
-        """Nothing to choose."""
-        return None
-
-    def scope(self) -> str:
-        """The whole ledger."""
-        return ""
 
 
 class Refolder:

@@ -6,9 +6,11 @@ import re
 import select
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from os2shell.repl import prompt
 from tests.house import Os2
 
 ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[=>]|\x1b\][^\x07]*\x07")
@@ -92,3 +94,40 @@ def test_ctrl_c_at_the_prompt_drops_the_line(terminal: Terminal) -> None:
     terminal.type("half a li\x03")
     terminal.wait_for("os2>")
     assert terminal.end("exit\r") == 0
+
+
+class InterruptedAtItsEnd:
+    """A shell to which Ctrl-C comes when a command's guest has ended and its outcome is shown."""
+
+    def __init__(self) -> None:
+        self.ran: list[list[str]] = []
+
+    def warm(self) -> None: ...
+
+    def run(self, words: list[str]) -> int:
+        self.ran.append(words)
+        if len(self.ran) == 1:
+            raise KeyboardInterrupt
+        return 3
+
+
+class Lines:
+    """A session that is typed into."""
+
+    def __init__(self, *lines: str) -> None:
+        self._lines = iter(lines)
+
+    def prompt(self, _text: str) -> str:
+        line = next(self._lines, None)
+        if line is None:
+            raise EOFError
+        return line
+
+
+def test_a_late_interrupt_leaves_the_shell_open(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(prompt, "_session", lambda *_: Lines("one", "two"))
+    shell = InterruptedAtItsEnd()
+    assert prompt.run_prompt(shell, tmp_path, tmp_path / "history") == 3  # type: ignore[arg-type]
+    assert shell.ran == [["one"], ["two"]]

@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 import platform
+import resource
 import signal
 import subprocess
 import sys
@@ -224,7 +225,7 @@ def test_no_descriptor_is_inherited(image: Image, tmp_path: Path) -> None:
             started.run(replace(JOB, target=code), io)
     finally:
         os.close(secret)
-    assert io.text("stdout") == "['/dev/null', 'pipe', 'pipe', 'socket']\n"
+    assert io.text("stdout") == "['/dev/null', 'pipe', 'socket', 'pipe']\n"
 
 
 def test_guest_without_the_filter_says_so(image: Image, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -387,3 +388,24 @@ def test_filter_names_are_known_to_the_library() -> None:
     assert not set(seccomp.ALLOWED) & set(seccomp.FORBIDDEN)
     unknown = [name for name in seccomp.ALLOWED if number(name) == -1]
     assert unknown == []
+
+
+def test_nobody_sets_the_limit_of_cores(ran: Run) -> None:
+    """At 0 a crash would start the machine's own handler of cores, outside and as root."""
+    code = (
+        "import ctypes, resource\nfirst = resource.getrlimit(resource.RLIMIT_CORE)\n"
+        "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+        "high = ctypes.c_long(resource.RLIMIT_CORE | 1 << 32)\n"
+        "ctypes.CDLL(None).syscall(302, 0, high, (ctypes.c_long * 2)(0, 0), None)\n"
+        "print(first == resource.getrlimit(resource.RLIMIT_CORE), first[0])\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (99, 99))\n"
+        "print(resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    wanted = 0 if resource.getrlimit(resource.RLIMIT_CORE)[1] == 0 else 1
+    assert ran(code).out == f"True {wanted}\n(99, 99)\n"
+
+
+def test_our_own_limit_of_cores_is_as_it_was(ran: Run) -> None:
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    assert ran("print(1)").out == "1\n"
+    assert resource.getrlimit(resource.RLIMIT_CORE) == before

@@ -10,25 +10,16 @@ from os2shell.executors.probes.attack import LIMITS, Attacked, Sandboxes, Verdic
 from os2shell.executors.probes.program import Program, shipped
 from os2shell.executors.probes.surroundings import Surroundings
 from os2shell.model.capability import Capability
-from os2shell.model.effect import Determinism, Stream, Transcript
+from os2shell.model.effect import Inquiry, Stream, Transcript
 from os2shell.model.plain import to_json
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeEscapes:
+class ProbeEscapes(Inquiry):
     """Ask for every attack; the answer is a list of ``Attacked``. Progress goes to stderr."""
 
     kind: ClassVar[str] = "machine.escapes"
     needs: ClassVar[Capability] = Capability.MACHINE_PROBE
-    determinism: ClassVar[Determinism] = Determinism.RECORDED
-
-    def body(self) -> Json:
-        """Nothing to choose."""
-        return None
-
-    def scope(self) -> str:
-        """There is one machine."""
-        return ""
 
 
 class EscapeProber:

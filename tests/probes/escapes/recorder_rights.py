@@ -30,5 +30,6 @@ for number in range(3, 1024):
             sent += len(given)
         except OSError:
             break
+    line.setblocking(True)
     line.detach()
 print("held: of", sent, "descriptors sent none is asked for")
