@@ -173,6 +173,7 @@ class Desk:
             ca="" if scope is None else scope.ca,
             response_bytes=limits.response_bytes,
             time_ns=min(asked.time_ns or limits.time_ns, limits.time_ns),
+            credential="" if scope is None else scope.credential,
         )
         secret = has_secrets(asked.headers, asked.target)
         return Exchange(
