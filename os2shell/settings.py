@@ -38,6 +38,7 @@ class Settings:
     keys: Path
     heads: Path
     witnesses: Path
+    credentials: Path
     history: Path
     images: Path
     caches: Path
@@ -89,6 +90,7 @@ def read_settings(options: Options) -> Settings:
         keys=data / "keys",
         heads=state / "heads",
         witnesses=config / "witnesses",
+        credentials=config / "credentials",
         history=data / "history",
         images=_images(cache),
         caches=cache,

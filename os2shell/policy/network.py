@@ -3,9 +3,10 @@
 A grant is recorded as words, one for each origin: ``GET,HEAD https://files.example.org:443``, then
 its options: ``private`` (the name may lead to an address that is not the internet's), ``cookies``
 (cookies that the server sets are handed on, and so recorded), ``ca=blake3:…`` (the authority that
-vouches for this origin instead of the system's). A host is a name, an address, or ``*.`` and a name
-of at least two labels, which covers every name below it and not that name. There is no word for
-"anywhere".
+vouches for this origin instead of the system's), ``credential=…`` (the broker adds a secret that
+the user keeps under this name, and that no program sees). A host is a name, an address, or ``*.``
+and a name of at least two labels, which covers every name below it and not that name. There is no
+word for "anywhere".
 """
 
 import re
@@ -92,12 +93,14 @@ class Scope:
     private: bool = False
     cookies: bool = False
     ca: str = ""
+    credential: str = ""
 
     @property
     def word(self) -> str:
         """The recorded form."""
         options = [name for name in ("private", "cookies") if getattr(self, name)]
         options += [f"ca={self.ca}"] if self.ca else []
+        options += [f"credential={self.credential}"] if self.credential else []
         return " ".join([",".join(self.methods), self.origin.text, *options])
 
     def covers(self, method: str, origin: Origin) -> bool:
@@ -112,6 +115,7 @@ class Scope:
         parts += ["also where it is a private address"] if self.private else []
         parts += ["with its cookies"] if self.cookies else []
         parts += [f"vouched for by {self.ca[:19]}…"] if self.ca else []
+        parts += [f"with the credential {self.credential}"] if self.credential else []
         return ", ".join(parts)
 
 
@@ -122,7 +126,7 @@ def scope_of(word: str) -> Scope:
         raise ValueError(f"{word!r} is no word of a network grant")
     origin = Origin(found["scheme"], found["host"].strip("[]"), int(found["port"]))
     private = cookies = False
-    ca = ""
+    ca = credential = ""
     for option in found["options"].split():
         match option.partition("="):
             case ("private", "", ""):
@@ -131,9 +135,11 @@ def scope_of(word: str) -> Scope:
                 cookies = True
             case ("ca", "=", digest):
                 ca = digest
+            case ("credential", "=", name):
+                credential = name
             case _:
                 raise ValueError(f"{option!r} is no option of a network grant")
-    return Scope(tuple(found["methods"].split(",")), origin, private, cookies, ca)
+    return Scope(tuple(found["methods"].split(",")), origin, private, cookies, ca, credential)
 
 
 def asked_word(method: str, origin: Origin) -> str:

@@ -2,8 +2,8 @@
 
 A grant of ``net.connect`` is a list of tables: ``hosts``; and where they differ from the usual,
 ``schemes`` (https), ``ports`` (the scheme's own), ``methods`` (GET, HEAD), ``private``,
-``cookies``, and ``ca``, the file of a PEM certificate beside the manifest. ``[network]`` sets
-limits.
+``cookies``, ``ca``, the file of a PEM certificate beside the manifest, and ``credential``, a name.
+``[network]`` sets limits.
 """
 
 import re
@@ -36,8 +36,9 @@ UNITS: Mapping[str, tuple[str, int, int]] = {
 }
 """Key in the file, field of ``NetworkLimits``, its units in one, and the most there may be."""
 
-_KEYS = ("hosts", "schemes", "ports", "methods", "private", "cookies", "ca")
+_KEYS = ("hosts", "schemes", "ports", "methods", "private", "cookies", "ca", "credential")
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----\r?\n[A-Za-z0-9+/=\r\n]+-----END CERTIFICATE-----")
+_CREDENTIAL = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
 Authorities = dict[str, bytes]
 """Certificates in PEM form by the name they are recorded under, ``blake3:`` and their digest."""
@@ -107,8 +108,9 @@ def _scopes(
     if private and any(host.startswith("*.") for host in hosts):
         raise Misfit("private", "true for a pattern", "hosts that are named whole")
     ca = _authority(table["ca"], schemes, read, found) if "ca" in table else ""
+    credential = _credential(table["credential"], schemes) if "credential" in table else ""
     return tuple(
-        Scope(methods, Origin(scheme, host, port), private, cookies, ca)
+        Scope(methods, Origin(scheme, host, port), private, cookies, ca, credential)
         for scheme, host in product(schemes, hosts)
         for port in ports or (SCHEMES[scheme],)
     )
@@ -152,6 +154,14 @@ def _flag(key: str, table: dict[str, Any]) -> bool:
     if not isinstance(value, bool):
         raise Misfit(key, f"{value!r}", "true or false")
     return value
+
+
+def _credential(name: object, schemes: tuple[str, ...]) -> str:
+    if not isinstance(name, str) or not _CREDENTIAL.fullmatch(name):
+        raise Misfit("credential", f"{name!r}", "a name of lower-case letters, digits and dashes")
+    if schemes != ("https",):
+        raise Misfit("credential", "a credential for http", "https alone: anybody on the way reads")
+    return name
 
 
 def _authority(

@@ -70,7 +70,7 @@ class Locator:
         if place is None:
             return Located(unlocated="the guest told no line of Python")
         source, column, width = self._source(run, place)
-        calls = tuple(_call(frame) for frame in stack.frames[:STACK_MOST])
+        calls = tuple(_call(frame) for frame in _told(stack.frames))
         at = _call(place)
         return Located(
             Site(deed, at.file, at.line, at.function, source, column, width, calls, extensions)
@@ -114,6 +114,18 @@ _NEVER = {
     "end": "the program ran to its end",
     "path": "no line of Python opened it",
 }
+
+
+def _told(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
+    """At most ``STACK_MOST``: a deep library must not hide the program's own lines."""
+    own = sum(not frame.of_library for frame in frames)
+    room = STACK_MOST - min(own, STACK_MOST)
+    kept: list[Frame] = []
+    for frame in frames:
+        if not frame.of_library or room > 0:
+            kept.append(frame)
+            room -= frame.of_library
+    return tuple(kept[:STACK_MOST])
 
 
 def _call(frame: Frame) -> Call:

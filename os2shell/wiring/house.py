@@ -28,6 +28,7 @@ from os2shell.executors.guest import GuestRunner, ImageSource, RunGuest
 from os2shell.executors.keys import KeyRing
 from os2shell.executors.live import Executors, LiveWorld
 from os2shell.executors.network.broker import Broker, note_refusal
+from os2shell.executors.network.credentials import Credentials
 from os2shell.executors.network.question import Exchange, Refusal
 from os2shell.executors.network.secret import NO_KEY, Keyed
 from os2shell.executors.terminal import ReadStdin
@@ -282,7 +283,8 @@ class House:
 
     def _world(self, objects: ObjectStore) -> LiveWorld:
         """What a run needs at once; everything else is loaded when it is first asked for."""
-        broker = Broker(objects, self.manifest.authorities)
+        credentials = Credentials(self.settings.credentials, self.settings.workspace)
+        broker = Broker(objects, self.manifest.authorities, credentials.read)
         runner = GuestRunner(
             objects, self.images, terminal.STDIN, broker, lambda: self.keyed(make=True)
         )

@@ -21,6 +21,22 @@ def test_remains_are_what_was_spooled(tmp_path: Path) -> None:
     assert not spool.path.exists()
 
 
+def test_a_question_to_others_is_open_until_it_is_answered(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "s1", 4)
+    spool.asked(b"one")
+    assert read_remains(spool.path).unanswered == b"one"
+    spool.nested(b"one answered")
+    spool.output(Stream.STDOUT, b"out")
+    assert read_remains(spool.path).unanswered is None
+    spool.asked(b"two")
+    whole = spool.path.read_bytes()
+    assert read_remains(spool.path).nested == (b"one answered",)
+    assert read_remains(spool.path).unanswered == b"two"
+    spool.path.write_bytes(whole[:-1])  # it was not asked before it was wholly written
+    assert read_remains(spool.path).unanswered is None
+    spool.close()
+
+
 @settings(database=None)  # a checkout may be read-only
 @given(cut=st.integers(0, 60))
 def test_a_cut_file_gives_a_prefix(cut: int) -> None:

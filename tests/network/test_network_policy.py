@@ -44,7 +44,7 @@ def test_a_grant_is_recorded_as_words_and_read_back(tmp_path: Path) -> None:
         tmp_path,
         table(hosts=["Files.Example.org", "*.mirror.example.org"]),
         table(hosts=["::1"], schemes=["http"], ports=[8080], methods=["POST", "GET"], private=True),
-        table(hosts=["10.0.0.7"], ca="own.pem", cookies=True),
+        table(hosts=["10.0.0.7"], ca="own.pem", cookies=True, credential="api"),
         limits="requests = 5\nseconds = 2",
     )
     network = manifest.network(LOCAL)
@@ -52,7 +52,7 @@ def test_a_grant_is_recorded_as_words_and_read_back(tmp_path: Path) -> None:
     (named,) = manifest.authorities
     assert network.words == (
         "GET,HEAD https://*.mirror.example.org:443",
-        f"GET,HEAD https://10.0.0.7:443 cookies ca={named}",
+        f"GET,HEAD https://10.0.0.7:443 cookies ca={named} credential=api",
         "GET,HEAD https://files.example.org:443",
         "GET,POST http://[::1]:8080 private",
     )
@@ -92,6 +92,8 @@ def test_a_grant_is_recorded_as_words_and_read_back(tmp_path: Path) -> None:
         ('{ hosts = ["a.org"], private = 1 }', "true or false"),
         ('{ hosts = ["*.a.org"], private = true }', "named whole"),
         ('{ hosts = ["a.org"], ca = "absent.pem" }', "PEM file"),
+        ('{ hosts = ["a.org"], credential = "../x" }', "letters, digits and dashes"),
+        ('{ hosts = ["a.org"], credential = "x", schemes = ["http"] }', "https alone"),
         ('{ hosts = ["a.org"], ca = "m.toml" }', "PEM form"),
         ('{ hosts = ["a.org"], ca = "m.toml", schemes = ["http"] }', "https alone"),
     ],
@@ -166,10 +168,15 @@ ORIGINS = st.builds(Origin, st.sampled_from(sorted(SCHEMES)), HOSTS, st.integers
 @given(
     methods=st.sets(st.sampled_from(METHODS), min_size=1),
     origin=ORIGINS,
-    options=st.tuples(st.booleans(), st.booleans(), st.sampled_from(["", "blake3:ab12"])),
+    options=st.tuples(
+        st.booleans(),
+        st.booleans(),
+        st.sampled_from(["", "blake3:ab12"]),
+        st.sampled_from(["", "api"]),
+    ),
 )
 def test_words_are_read_back(
-    methods: set[str], origin: Origin, options: tuple[bool, bool, str]
+    methods: set[str], origin: Origin, options: tuple[bool, bool, str, str]
 ) -> None:
     scope = Scope(tuple(sorted(methods)), origin, *options)
     assert scope_of(scope.word) == scope

@@ -244,3 +244,27 @@ def test_grants_are_told_in_plain_words(connected: Connected, server: Served) ->
     del connected.os2.env["OS2_MANIFEST"]
     assert "net.connect     nobody" in connected.os2.run("cap", "list").text
     assert "no program has the network" in connected.os2.run("doctor", code=None).text
+
+
+def test_threads_ask_one_after_another(connected: Connected, server: Served) -> None:
+    connected.grant(granted(server))
+    code = (
+        "import urllib.request\nfrom concurrent.futures import ThreadPoolExecutor\n"
+        f"ask = lambda n: urllib.request.urlopen(f'{server.url}/{{n}}').read()\n"
+        "with ThreadPoolExecutor(4) as pool:\n    print(list(pool.map(ask, range(8))))\n"
+    )
+    ran = connected.python(code)
+    assert ran.out.count(b"answer") == 8
+    server.stop()
+    assert connected.verdicts()[0]["verdict"] == "identical"
+
+
+def test_a_child_process_has_no_broker(connected: Connected, server: Served) -> None:
+    connected.grant(granted(server))
+    child = f"import urllib.request; urllib.request.urlopen({server.url!r})"
+    ran = connected.python(
+        "import subprocess, sys\n"
+        f"print(subprocess.run([sys.executable, '-c', {child!r}], stderr=-1, text=True).stderr)\n"
+    )
+    assert "a child process has no broker" in ran.text
+    assert server.asked == b""

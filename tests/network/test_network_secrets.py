@@ -140,3 +140,75 @@ def test_the_key_is_made_once_and_whole(tmp_path: Path) -> None:
     assert ring.network_key(origin, make=True) == key
     assert KeyRing(keys, workspace).network_key(origin, make=False) == key
     assert not list(keys.glob(".*"))
+
+
+ASK = """\
+import sys, urllib.request
+for path in sys.argv[2:]:
+    try:
+        asked = urllib.request.Request(sys.argv[1] + path, headers={"Authorization": "mine, not yours"})
+        print(urllib.request.urlopen(asked).status)
+    except OSError as error:
+        print(getattr(error, "reason", error))
+"""
+
+
+def keep_credential(connected: Connected, text: str, mode: int = 0o600) -> Path:
+    path = connected.os2.home / ".config" / "os2shell" / "credentials" / "api"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def test_a_credential_is_added_outside_and_kept_nowhere(
+    connected: Connected, secure: Served
+) -> None:
+    keep_credential(connected, f"Bearer {WORD}\n")
+    connected.grant(granted(secure, ca="own.pem", credential="api"))
+    connected.os2.write("prog.py", ASK)
+    ran = connected.os2.run("python", "prog.py", secure.url, "/one", "/mirror")
+    assert ran.text.splitlines()[0] == "200"
+    assert "secret_repeated" in ran.text
+    assert secure.asked.count(b"Authorization: Bearer " + WORD.encode()) == 2
+    assert b"not yours" not in secure.asked
+    assert WORD.encode() not in kept_bytes(connected)
+    assert "with the credential api" in connected.os2.run("cap", "show").text
+    secure.stop()
+    assert connected.verdicts()[0]["verdict"] == "identical"
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "told"),
+    [
+        (None, 0o600, "cannot be read"),
+        (f"Bearer {WORD}", 0o644, "chmod 600"),
+        (f"Bearer {WORD}\nX: y", 0o600, "not one line"),
+        ("", 0o600, "not one line"),
+    ],
+)
+def test_a_credential_that_is_not_fit_is_not_used(
+    connected: Connected, secure: Served, text: str | None, mode: int, told: str
+) -> None:
+    path = keep_credential(connected, text or "", mode)
+    if text is None:
+        path.unlink()
+    connected.grant(granted(secure, ca="own.pem", credential="api"))
+    connected.os2.write("prog.py", ASK)
+    ran = connected.os2.run("python", "prog.py", secure.url, "/one")
+    assert "credential_missing" in ran.text
+    assert told in ran.text
+    assert WORD not in ran.text
+    assert secure.asked == b""
+
+
+def test_credentials_inside_the_workspace_are_nobody_s(
+    connected: Connected, secure: Served
+) -> None:
+    connected.grant(granted(secure, ca="own.pem", credential="api"))
+    connected.os2.env["XDG_CONFIG_HOME"] = str(connected.os2.workspace)
+    connected.os2.write("os2shell/credentials/api", f"Bearer {WORD}").chmod(0o600)
+    connected.os2.write("prog.py", ASK)
+    ran = connected.os2.run("python", "prog.py", secure.url, "/one")
+    assert "inside the workspace" in ran.text
+    assert secure.asked == b""

@@ -1,7 +1,7 @@
 """Runs of the real ``python`` command in the real sandbox, recorded in memory, told otherwise, played."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
@@ -14,6 +14,8 @@ from os2shell.executors.clock import ReadClock
 from os2shell.executors.entropy import DrawEntropy
 from os2shell.executors.guest import GuestRunner, ImageSource, RunGuest
 from os2shell.executors.live import LiveWorld
+from os2shell.executors.network.broker import note_refusal
+from os2shell.executors.network.question import Exchange, Refusal
 from os2shell.executors.terminal import ReadStdin
 from os2shell.executors.watching import GuestWatcher, WatchGuest
 from os2shell.executors.writeback import WriteBack
@@ -52,8 +54,13 @@ class Room:
         command: str = "python",
         stdin: bytes = b"",
         files: Mapping[str, bytes] | None = None,
+        manifest: Path = DEFAULT_MANIFEST,
+        answer: Callable[[Exchange], Json] | None = None,
     ) -> Recording:
-        """Run ``script`` (as ``s.py``), or what ``words`` name, with ``files`` beside it."""
+        """Run ``script`` (as ``s.py``), or what ``words`` name, with ``files`` beside it.
+
+        ``answer`` is the network that ``manifest`` grants.
+        """
         ledger = empty_ledger()
         objects = ledger.objects
         tree = tree_of({"s.py": script.encode(), **(files or {})}, objects)
@@ -79,10 +86,12 @@ class Room:
                 ReadStdin: read,
                 RunGuest: GuestRunner(objects, self.images).perform,
                 WriteBack: write_back,
+                Exchange: lambda effect, _transcript: answer(effect) if answer else None,
+                Refusal: note_refusal,
             }
         )
         engine = Engine(ledger, State(FOLDS), world)
-        engine.plan_session(load_manifest(DEFAULT_MANIFEST))
+        engine.plan_session(load_manifest(manifest))
         found = COMMANDS.find(command)
         engine.submit(Request(found, found.parse(words or ("s.py",)), TESTER))
         return Recording(ledger)

@@ -27,6 +27,8 @@ from os2shell.policy.network import DEFAULT_LIMITS, Network, covering
 ROWS_MOST = 16
 """Of each kind, how many exchanges a run's report names; the trace has them all."""
 SHOWN_CHARACTERS = 160
+PATIENCE = 64
+"""How many times its limit of bytes a body may go on before its program is ended."""
 _LIMIT_REMEDY = "[network] requests in a manifest of your own may allow more"
 
 
@@ -64,6 +66,7 @@ class Desk:
         self._broker = broker
         self._keyed = keyed
         self._body = bytearray()
+        self._sent_bytes = 0
         self._asked: Exchange | Refusal | None = None
         self._requests = 0
         self._completed, self._failed, self._denied = _Rows(), _Rows(), _Rows()
@@ -74,20 +77,23 @@ class Desk:
         return request.startswith(VERB + b" ")
 
     def data(self, piece: bytes) -> None:
-        """Take a piece of the next question's body; raises ``ProtocolBroken`` beyond all limits."""
-        room = self._network.limits.request_bytes + 1 - len(self._body)
-        if room <= 0:
-            raise ProtocolBroken(
-                "a request's body that goes on beyond its limit",
-                expected=f"at most {self._network.limits.request_bytes} bytes",
-            )
-        self._body += piece[:room]
+        """Take a piece of the next question's body; what is beyond the limit is dropped.
+
+        The question is then refused by name. A program that never comes to it is ended: raises
+        ``ProtocolBroken``.
+        """
+        most = self._network.limits.request_bytes
+        self._sent_bytes += len(piece)
+        if self._sent_bytes > PATIENCE * most:
+            raise ProtocolBroken("a request's body without end", expected=f"at most {most} bytes")
+        self._body += piece[: most + 1 - len(self._body)]
 
     def begin(self, request: bytes) -> int | None:
         """Read and judge; start what is allowed. The descriptor to wait for before ``answer``."""
         words, _, stack = request.partition(b"\0")
         body = bytes(self._body)
         self._body.clear()
+        self._sent_bytes = 0
         self._abandon()
         self._asked = self._judged(words, stack, body)
         if self._broker is not None and isinstance(self._asked, Exchange):
@@ -167,6 +173,7 @@ class Desk:
             ca="" if scope is None else scope.ca,
             response_bytes=limits.response_bytes,
             time_ns=min(asked.time_ns or limits.time_ns, limits.time_ns),
+            credential="" if scope is None else scope.credential,
         )
         secret = has_secrets(asked.headers, asked.target)
         return Exchange(

@@ -10,6 +10,7 @@ class Failure(StrEnum):
     AUTHORITY = "authority_unknown"
     CLOSED = "closed_early"
     CONNECT = "not_connected"
+    CREDENTIAL = "credential_missing"
     ECHO = "secret_repeated"
     MALFORMED = "malformed_response"
     RESOLVE = "name_not_resolved"

@@ -28,8 +28,8 @@ class Terms:
     """What a grant and a program's own patience add to a question.
 
     Whether an address that is not the internet's may answer, whether cookies are handed on, who
-    vouches (``blake3:…``; empty: the system's roots), the most bytes of the answer's body, and the
-    time for everything together.
+    vouches (``blake3:…``; empty: the system's roots), the most bytes of the answer's body, the
+    time for everything together, and the name of the credential that the broker adds (empty: none).
     """
 
     private: bool
@@ -37,6 +37,7 @@ class Terms:
     ca: str
     response_bytes: int
     time_ns: int
+    credential: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -82,6 +83,7 @@ class Exchange:
             "ca": terms.ca,
             "response_bytes": terms.response_bytes,
             "time_ns": terms.time_ns,
+            "credential": terms.credential,
         }
         if has_secrets(self.headers, self.target):
             question["key"] = self.keyed().name
