@@ -4,8 +4,8 @@ import ctypes
 import errno
 import platform
 import subprocess
+import sys
 import sysconfig
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,11 @@ from os2shell.executors.sandbox import Sandbox, native, seccomp
 from os2shell.executors.sandbox import layers as isolation
 from os2shell.executors.sandbox.contents import _ask
 from os2shell.executors.sandbox.errors import ImageUnavailable
-from tests.sandbox.guests import JOB, LIMITS, Run, Scripted
+from tests.sandbox.guests import LIMITS, Run
 
 pytestmark = pytest.mark.skipif(
-    platform.machine() != "x86_64" or not native.compiler(), reason="traps need x86-64 and a compiler"
+    platform.machine() != "x86_64" or not native.compiler(),
+    reason="traps need x86-64 and a compiler",
 )
 PROBES = Path(__file__).parents[1] / "probes" / "nondeterminism"
 STACK = "import resource\nresource.setrlimit(resource.RLIMIT_STACK, {})\n"
@@ -206,7 +207,9 @@ def test_a_program_without_the_net_does_not_run(ran: Run) -> None:
 # ---- native code that is judged -------------------------------------------------------------
 
 DRAWS = 'long drawn(void) {{ long word; __asm__ volatile("{}" : "=r"(word)); return word; }}\n'
-LOAD = "import ctypes\ntry: print(ctypes.CDLL('/w/{}').drawn)\nexcept OSError as error: print(error)\n"
+LOAD = (
+    "import ctypes\ntry: print(ctypes.CDLL('/w/{}').drawn)\nexcept OSError as error: print(error)\n"
+)
 
 
 @pytest.mark.parametrize("name", ["rdrand", "rdseed", "rdpid"])
@@ -248,7 +251,11 @@ def test_what_obeys_its_environment_is_let_through(ran: Run, tmp_path: Path) -> 
     source = DRAWS.format("rdrand %0") + 'const char *asked = "OPENSSL_ia32cap";\n'
     other = built(tmp_path, "draws", source)
     assert "draws below" in ran(LOAD.format("draws.so"), files={"draws.so": other}).out
-    obeys = built(tmp_path, "obeys", source.replace("long drawn", "long OPENSSL_rdrand").replace("const", "int drawn;\nconst"))
+    obeys = built(
+        tmp_path,
+        "obeys",
+        source.replace("long drawn", "long OPENSSL_rdrand").replace("const", "int drawn;\nconst"),
+    )
     assert "_FuncPtr" in ran(LOAD.format("obeys.so"), files={"obeys.so": obeys}).out
 
 
@@ -271,7 +278,7 @@ def test_lengths_of_instructions_are_a_disassemblers(tmp_path: Path) -> None:
     opcode = ctypes.c_void_p()
     wrong = []
     for row in found:
-        if row[0] == 0x9b:  # objdump joins a wait with what it waits for
+        if row[0] == 0x9B:  # objdump joins a wait with what it waits for
             continue
         text_of = (ctypes.c_char * 40).from_buffer_copy(row.ljust(40, b"\x90"))
         at = ctypes.addressof(text_of)
@@ -282,14 +289,30 @@ def test_lengths_of_instructions_are_a_disassemblers(tmp_path: Path) -> None:
 
 def test_free_threaded_builds_make_no_image(tmp_path: Path) -> None:
     program = tmp_path / "python3.13t"
-    program.write_text("#!/bin/sh\necho '[[3, 13, 1], \"cpython\", \"lib\", \"/x\", \"/y\", true]'\n")
+    program.write_text('#!/bin/sh\necho \'[[3, 13, 1], "cpython", "lib", "/x", "/y", true]\'\n')
     program.chmod(0o755)
     with pytest.raises(ImageUnavailable, match="free-threaded"):
         _ask(program)
 
 
-def test_a_stripped_world_is_told_unarmed(sandbox: Sandbox) -> None:
-    """The traps hold before the job: what prepares a run is under them already."""
-    io = Scripted()
-    assert native.TRAPS in sandbox.layers
-    assert sandbox.run(replace(JOB, target="print(1)"), io).code == 0
+@pytest.mark.parametrize(
+    ("name", "code"), [("rdtsc", "rdtsc"), ("rdtscp", "rdtscp"), ("syscall", "syscall")]
+)
+def test_without_traps_what_they_would_hold_is_refused(
+    tmp_path: Path, name: str, code: str
+) -> None:
+    """The net, awake and not armed, in a process of this machine."""
+    assert native.compile_net(tmp_path)
+    source = (
+        f'void drawn(void) {{ __asm__ volatile("{code}" : : : "rax", "rcx", "rdx", "r11"); }}\n'
+    )
+    built(tmp_path, "draws", source)
+    program = (
+        "import ctypes\nctypes.CDLL(None).os2_world(bytes(32), bytes(8))\n"
+        f"try: print(ctypes.CDLL('{tmp_path}/draws.so'))\nexcept OSError as error: print(error)\n"
+    )
+    environment = {"LD_PRELOAD": str(tmp_path / native.NET)}
+    words = [sys.executable, "-c", program]
+    said = subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout
+    assert f"draws.so: {name} at 0x" in said
+    assert "a machine that gives the layer native-traps" in said
