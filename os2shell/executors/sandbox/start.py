@@ -208,9 +208,7 @@ def _spawn(image: Image, limits: Limits) -> GuestProcess:
     return process
 
 
-def _feed(
-    options_into: int, options: bytes, filter_into: int | None, *, with_net: bool
-) -> None:
+def _feed(options_into: int, options: bytes, filter_into: int | None, *, with_net: bool) -> None:
     """Write what bubblewrap reads before it does anything; it reads the options to their end."""
     with nullcontext() if filter_into is None else os.fdopen(filter_into, "wb") as filter_pipe:
         with os.fdopen(options_into, "wb") as options_pipe:
