@@ -4,8 +4,8 @@ import ctypes
 import errno
 import platform
 import subprocess
+import sys
 import sysconfig
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from os2shell.executors.sandbox import Sandbox, native, seccomp
 from os2shell.executors.sandbox import layers as isolation
 from os2shell.executors.sandbox.contents import _ask
 from os2shell.executors.sandbox.errors import ImageUnavailable
-from tests.sandbox.guests import JOB, LIMITS, Run, Scripted
+from tests.sandbox.guests import LIMITS, Run
 
 pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64" or not native.compiler(),
@@ -295,8 +295,24 @@ def test_free_threaded_builds_make_no_image(tmp_path: Path) -> None:
         _ask(program)
 
 
-def test_a_stripped_world_is_told_unarmed(sandbox: Sandbox) -> None:
-    """The traps hold before the job: what prepares a run is under them already."""
-    io = Scripted()
-    assert native.TRAPS in sandbox.layers
-    assert sandbox.run(replace(JOB, target="print(1)"), io).code == 0
+@pytest.mark.parametrize(
+    ("name", "code"), [("rdtsc", "rdtsc"), ("rdtscp", "rdtscp"), ("syscall", "syscall")]
+)
+def test_without_traps_what_they_would_hold_is_refused(
+    tmp_path: Path, name: str, code: str
+) -> None:
+    """The net, awake and not armed, in a process of this machine."""
+    assert native.compile_net(tmp_path)
+    source = (
+        f'void drawn(void) {{ __asm__ volatile("{code}" : : : "rax", "rcx", "rdx", "r11"); }}\n'
+    )
+    built(tmp_path, "draws", source)
+    program = (
+        "import ctypes\nctypes.CDLL(None).os2_world(bytes(32), bytes(8))\n"
+        f"try: print(ctypes.CDLL('{tmp_path}/draws.so'))\nexcept OSError as error: print(error)\n"
+    )
+    environment = {"LD_PRELOAD": str(tmp_path / native.NET)}
+    words = [sys.executable, "-c", program]
+    said = subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout
+    assert f"draws.so: {name} at 0x" in said
+    assert "a machine that gives the layer native-traps" in said

@@ -123,7 +123,7 @@ def _ask(executable: Path) -> tuple[str, str, Path, Path]:
         )
     if free:
         raise ImageUnavailable(
-            f"{executable} is a free-threaded build, whose threads run in no order that could be recorded",
+            f"{executable} is free-threaded: its threads run in no order that could be recorded",
             expected="a CPython with its global interpreter lock",
         )
     return version, platlibdir, Path(stdlib), Path(platstdlib) / "lib-dynload"

@@ -43,9 +43,9 @@ def fixed_addresses() -> Iterator[None]:
 
 @contextmanager
 def fixed_stack(size: int) -> Iterator[None]:
-    """Children started inside may have a stack of ``size`` bytes, by which the kernel lays out memory.
+    """Children started inside may have ``size`` bytes of stack, by which memory is laid out.
 
-    It is this whole process's limit meanwhile: one thread at a time, and for as long as a start takes.
+    It is this whole process's limit meanwhile: one thread at a time, while a start takes place.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
     wanted = size if hard == resource.RLIM_INFINITY else min(size, hard)

@@ -4,9 +4,8 @@ Rules: what is not named here does not exist for the guest (ENOSYS, so that a C 
 what is dangerous and known is forbidden (EPERM); another ABI than the machine's own kills. A rule
 on an argument names what is allowed: a value with other high bits matches nothing, and is refused.
 ``program`` is a function of the machine's architecture and of libseccomp, computed once. An image
-with a net below Python may lay one more filter over this one, which can only narrow it, and have the
-time stamp counter trap. That the
-kernel really took the filter is left to ``layers``.
+with a net below Python may lay one more filter over this one, which can only narrow it, and have
+the time stamp counter trap. That the kernel really took the filter is left to ``layers``.
 
 libseccomp is called through its C interface: its two Python bindings are one without a release
 since 2021 and one that must be compiled.

@@ -12,15 +12,8 @@ import below
 
 
 def told(name):
-    print(
-        name,
-        below.rdtsc(),
-        below.rdtscp(),
-        below.clocks()[-3:],
-        below.entropy(),
-        below.page(),
-        flush=True,
-    )
+    print(name, below.rdtsc(), below.rdtscp(), below.clocks()[-3:])
+    print(below.entropy(), below.page(), flush=True)
 
 
 print(below.clocks())
@@ -37,10 +30,7 @@ if not os.fork():
 print(os.wait4(-1, 0))
 CHILD = "import below; print(below.rdtsc(), below.entropy(), below.clocks()[:4])"
 print(subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True))
-print(
-    os.waitpid(os.posix_spawn(sys.executable, [sys.executable, "-c", CHILD], dict(os.environ)), 0)[
-        1
-    ]
-)
+words = [sys.executable, "-c", CHILD]
+print(os.waitpid(os.posix_spawn(sys.executable, words, dict(os.environ)), 0)[1])
 time.sleep(1000)
 told("later")
