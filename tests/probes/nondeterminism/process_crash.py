@@ -22,7 +22,12 @@ for name, code in CRASHES.items():
     child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
     print(name, child.wait(), time.time(), flush=True)
 print(ordinary.wait())
-for end in (os.abort, lambda: ctypes.string_at(0), lambda: os._exit(3), lambda: os.kill(os.getpid(), 9)):
+for end in (
+    os.abort,
+    lambda: ctypes.string_at(0),
+    lambda: os._exit(3),
+    lambda: os.kill(os.getpid(), 9),
+):
     others = os.fork()
     if not others:
         time.sleep(5)

@@ -24,7 +24,7 @@ import sys
 
 from _blake2 import blake2b
 
-from . import calls, clock, locks, pipes, signals
+from . import calls, clock, locks, pipes, reaping, signals
 from .clock import CLOCK
 
 TYPE_CHECKING = False
@@ -292,6 +292,7 @@ class Baton:
         if not self.world.several:
             self.world.several = True
             CLOCK.reached, CLOCK.sleeper = self.turn, self.sleep
+            calls.LATER.pipes, calls.LATER.signals, calls.LATER.reaping = pipes, signals, reaping
             pipes.install()
             signals.install()
 

@@ -6,7 +6,7 @@ its own arguments, the fixed environment's words that decide its order of sets, 
 """
 
 # Stand-ins for untyped C functions: what a call may hold is theirs.
-# mypy: disable-error-code="no-untyped-def,no-untyped-call,attr-defined,type-arg"
+# mypy: disable-error-code="no-any-return,no-untyped-def,no-untyped-call,attr-defined,type-arg"
 
 import atexit
 import os
@@ -127,11 +127,17 @@ def install(words) -> None:
     ``words`` are the rules of imports, which every child is held to.
     """
     FAMILY.imports = words
-    calls.install()
+    calls.install(_first_pipe)
     for function in (*_forks(), *_programs()):
         clock.named(function, "posix", function.__name__)
         setattr(os, function.__name__, function)
         setattr(posix, function.__name__, function)
+
+
+def _first_pipe() -> None:
+    from . import pipes
+
+    pipes.install()
 
 
 def _forks() -> tuple:
@@ -205,6 +211,8 @@ def _pairs(env) -> dict:
 
 def patch_subprocess(module) -> None:
     """A wait with a timeout is one wait, not as many readings of the clock as fit into it."""
+    from . import reaping
+
     module._USE_POSIX_SPAWN = False
     # Its loops read the clock as often as a child's output comes in pieces: a look moves nothing.
     module._time = clock.look
@@ -217,8 +225,6 @@ def patch_subprocess(module) -> None:
     def _wait(self, timeout):
         if timeout is None or self.returncode is not None:
             return real_wait(self, timeout)
-        from . import reaping
-
         if not reaping.ended(self.pid, timeout):
             raise module.TimeoutExpired(self.args, timeout)
         return real_wait(self, None)

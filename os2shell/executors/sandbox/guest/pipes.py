@@ -138,10 +138,16 @@ def install() -> None:
 
 def adopt_streams() -> None:
     """Make the standard streams files of ours where they are ends of pipes within the run."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        old = getattr(sys, name)
-        if old is None or not _talks(number):
-            continue
+    for number in range(_FIRST_OWN):
+        adopt(number)
+
+
+def adopt(number: int) -> None:
+    """The same for one of them, which the program may have changed by ``dup2``."""
+    name = ("stdin", "stdout", "stderr")[number]
+    old = getattr(sys, name)
+    if type(getattr(old, "buffer", None)) in (io.FileIO, io.BufferedReader) and _talks(number):
+        old.flush()
         mode = "r" if number == 0 else "w"
         raw = FileIO(number, mode, closefd=False)
         raw.name = old.name
