@@ -2,7 +2,9 @@
 
 The image holds no other program. A child interpreter is started with the boot of ``child`` before
 its own arguments, the fixed environment's words that decide its order of sets, a seed of its own
-(drawn from the parent's by the number of the child) and the instant at which it was started.
+(drawn from the parent's by the number of the child), the instant at which it was started and its row
+in the order of processes (``relay``), which the first child brings about. Whoever starts one goes on
+when it stands at its gate.
 """
 
 # Stand-ins for untyped C functions: what a call may hold is theirs.
