@@ -136,6 +136,13 @@ def test_what_has_no_order_is_refused_by_name(ran: Run, code: str, words: str) -
     assert words in result.err
 
 
+def test_rules_of_imports_deny_nothing_that_the_order_needs(ran: Run) -> None:
+    code = "import os\nif not os.fork():\n    import mmap\nprint(os.wait()[1])"
+    result = ran(code, imports=("!mmap", "!gc", "!select"))
+    assert result.out == "256\n", result.err
+    assert "import of 'mmap' is denied" in result.err
+
+
 def test_programs_of_asyncio_run_beside_each_other(ran: Run) -> None:
     result = ran(ASYNCIO)
     assert result.out == "[(b'WORD3\\n', 0), (b'WORD1\\n', 0), (b'WORD2\\n', 0)]\n", result.err

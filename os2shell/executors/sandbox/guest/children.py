@@ -74,6 +74,11 @@ def ordered():
     return WORLD.relay
 
 
+def load() -> None:
+    """Load what orders threads and processes before rules of imports deny modules that it uses."""
+    from . import baton, relay  # noqa: F401
+
+
 def join(slot: int) -> None:
     """In a program that was started: wait for the first turn among those that were there before."""
     if slot != _NO_ROW:

@@ -14,6 +14,7 @@ C, where no baton moves; such a run ends by its time limit.
 import builtins
 import io
 import os
+import select
 import stat
 import sys
 
@@ -29,8 +30,6 @@ _FIRST_OWN = 3
 
 def _await(fd: int, events: int, timeout=None) -> None:
     """Return when ``fd`` is ready (or in error); TimeoutError after ``timeout`` seconds."""
-    import select
-
     poll = select.real_poll()
     poll.register(fd, events)
     deadline = None if timeout is None else after(timeout)
