@@ -159,6 +159,11 @@ def test_calls_taken_before_the_first_child_are_ordered_too(ran: Run) -> None:
     assert ran(code).out == "b'abc'\n(3, 15)\n"
 
 
+def test_calls_of_os_can_what_they_could(ran: Run) -> None:
+    code = "import os, shutil\nprint(os.open in os.supports_dir_fd, shutil.rmtree.avoids_symlink_attacks)"
+    assert ran(code).out == "True True\n"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("work", ["time.sleep(1)", "time.time()"])
 def test_interrupt_reaches_a_parent_that_waits(image: Image, work: str) -> None:

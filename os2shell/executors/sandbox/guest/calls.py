@@ -61,6 +61,7 @@ def install(first_pipe) -> None:
         named(function, "posix", function.__name__)
         setattr(os, function.__name__, function)
         setattr(posix, function.__name__, function)
+    os.supports_dir_fd.add(os.open)
 
 
 def _stat(number: int):
