@@ -83,9 +83,8 @@ def _descriptors(first_pipe) -> tuple:
     real = os.write  # metered, where output is paid
 
     def write(fd, data, /):
-        if WORLD.several:
-            if LATER.pipes.waits(fd):
-                return LATER.pipes.write(fd, data)
+        if WORLD.several and LATER.pipes.waits(fd):
+            return LATER.pipes.write(fd, data)
         return real(fd, data)
 
     def readv(fd, buffers, /):
@@ -94,9 +93,8 @@ def _descriptors(first_pipe) -> tuple:
         return real_readv(fd, buffers)
 
     def writev(fd, buffers, /):
-        if WORLD.several:
-            if LATER.pipes.waits(fd):
-                return LATER.pipes.write(fd, b"".join(buffers))
+        if WORLD.several and LATER.pipes.waits(fd):
+            return LATER.pipes.write(fd, b"".join(buffers))
         return real_writev(fd, buffers)
 
     def pipe():
