@@ -12,7 +12,7 @@ from tests.probes.recording import FOLDER, PROBES, furnish, load, needs, record,
 
 REFUSED = {
     "entropy_hardware": "hardware.so: rdrand at 0x",
-    "process_signals": "stopping and continuing another process is not deterministic here",
+    "process_signals": "stopping and continuing a process beside others is not deterministic",
     "signal_timers": "timers of used processor time are not deterministic, and refused",
 }
 """What is refused by name, and how."""

@@ -24,7 +24,7 @@ import sys
 
 from _blake2 import blake2b
 
-from . import calls, clock, locks, pipes, signals
+from . import calls, clock, locks, pipes, reaping, signals
 from .clock import CLOCK
 
 TYPE_CHECKING = False
@@ -89,7 +89,7 @@ class Baton:
         self.started = locks.MAIN_IDENT
         self.arrivals = 0
         self.dying = 0
-        self.collects = self.choosing = False
+        self.collects = self.choosing = self.counts = False
         self.looks = 0
 
     def _draw(self, count: int) -> int:
@@ -292,14 +292,17 @@ class Baton:
         if not self.world.several:
             self.world.several = True
             CLOCK.reached, CLOCK.sleeper = self.turn, self.sleep
+            calls.LATER.pipes, calls.LATER.signals, calls.LATER.reaping = pipes, signals, reaping
             pipes.install()
             signals.install()
 
     def _several(self) -> None:
         self.order()
-        if len(self.tasks) == 1:
+        if not self.counts:
+            self.counts = True
             sys.setswitchinterval(_SWITCH_SECONDS)
             locks.count_points()
+        if len(self.tasks) == 1:
             self.world.points = self._draw(_LOCK_POINTS)
             CLOCK.turn = CLOCK.now + clock.STEP_NS * (1 + self._draw(_CLOCK_POINTS))
 

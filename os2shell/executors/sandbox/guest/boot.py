@@ -77,7 +77,10 @@ def main() -> int:
         record=record,
     )
     if not plan.restricted:
-        imports.hold(imports.Rules(plan.imports), record)
+        rules = imports.Rules(plan.imports)
+        if rules.denied:
+            children.load()
+        imports.hold(rules, record)
         record.watch_loaded()
     code, cause = entry.perform(plan)
     if plan.restricted:

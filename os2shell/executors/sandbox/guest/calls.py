@@ -11,6 +11,10 @@ import os
 import posix
 import stat
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 from .clock import named
 from .locks import WORLD
 
@@ -20,6 +24,17 @@ real_fstat, real_stat, real_waitid = posix.fstat, posix.stat, posix.waitid
 real_fork, real_kill, leave = posix.fork, posix.kill, posix._exit
 STREAMS: "list[int]" = []
 """Device and inode of the run's two outputs: whoever reads there is no process of the guest's."""
+
+
+class Later:
+    """What is loaded before the first further thread or process; no call may import any more."""
+
+    pipes: "Any" = None
+    reaping: "Any" = None
+    signals: "Any" = None
+
+
+LATER = Later()
 
 
 def others() -> bool:
@@ -33,16 +48,20 @@ def several() -> bool:
     return baton is not None and (len(baton.tasks) > 1 or others())
 
 
-def install() -> None:
-    """Put them behind ``os`` and ``posix``."""
+def install(first_pipe) -> None:
+    """Put them behind ``os`` and ``posix``.
+
+    ``first_pipe`` is called before a pipe is made: files over its ends may wait for a later child.
+    """
     if not STREAMS:
         for number in (1, 2):
             found = _stat(number)
             STREAMS.extend((found.st_dev, found.st_ino) if found is not None else (0, 0))
-    for function in (*_descriptors(), *_children(), *_ends()):
+    for function in (*_descriptors(first_pipe), *_children(), *_ends()):
         named(function, "posix", function.__name__)
         setattr(os, function.__name__, function)
         setattr(posix, function.__name__, function)
+    os.supports_dir_fd.add(os.open)
 
 
 def _stat(number: int):
@@ -52,58 +71,54 @@ def _stat(number: int):
         return None
 
 
-def _descriptors() -> tuple:
+def _descriptors(first_pipe) -> tuple:
     stdin_read = os.read  # the host's answers behind descriptor 0, where there is a host
 
     def read(fd, size, /):
         if WORLD.several:
-            from . import pipes
-
-            pipes.before_read(fd)
+            LATER.pipes.before_read(fd)
         return stdin_read(fd, size)
 
     real_readv, real_writev = os.readv, os.writev
     real = os.write  # metered, where output is paid
 
     def write(fd, data, /):
-        if WORLD.several:
-            from . import pipes
-
-            if pipes.waits(fd):
-                return pipes.write(fd, data)
+        if WORLD.several and LATER.pipes.waits(fd):
+            return LATER.pipes.write(fd, data)
         return real(fd, data)
 
     def readv(fd, buffers, /):
         if WORLD.several:
-            from . import pipes
-
-            pipes.before_read(fd)
+            LATER.pipes.before_read(fd)
         return real_readv(fd, buffers)
 
     def writev(fd, buffers, /):
-        if WORLD.several:
-            from . import pipes
-
-            if pipes.waits(fd):
-                return pipes.write(fd, b"".join(buffers))
+        if WORLD.several and LATER.pipes.waits(fd):
+            return LATER.pipes.write(fd, b"".join(buffers))
         return real_writev(fd, buffers)
 
     def pipe():
-        _open_by_us()
+        first_pipe()
         return real_pipe()
 
     def pipe2(flags, /):
-        _open_by_us()
+        first_pipe()
         return real_pipe2(flags)
 
     def lockf(fd, command, length, /):
         if command != os.F_LOCK or not several():
             return real_lockf(fd, command, length)
-        from . import reaping
+        return LATER.reaping.taken(lambda: real_lockf(fd, os.F_TLOCK, length))
 
-        return reaping.taken(lambda: real_lockf(fd, os.F_TLOCK, length))
+    real_dup2 = os.dup2
 
-    return read, write, readv, writev, pipe, pipe2, lockf, _opening()
+    def dup2(fd, fd2, inheritable=True):
+        made = real_dup2(fd, fd2, inheritable)
+        if WORLD.several and made in (1, 2):
+            LATER.pipes.adopt(made)
+        return made
+
+    return read, write, readv, writev, pipe, pipe2, lockf, dup2, _opening()
 
 
 def _opening():
@@ -152,21 +167,12 @@ def keep(*numbers: int) -> None:
         setattr(posix, function.__name__, function)
 
 
-def _open_by_us() -> None:
-    """Files over ends of pipes are ours from the first pipe on: a later child may be the other end."""
-    from . import pipes
-
-    pipes.install()
-
-
 def _children() -> tuple:
     real_waitpid, real_wait, real_wait3, real_wait4 = os.waitpid, os.wait, os.wait3, os.wait4
 
     def until(kind, ident, options) -> None:
         if others():
-            from . import reaping
-
-            reaping.until(kind, ident, options)
+            LATER.reaping.until(kind, ident, options)
 
     def waitpid(pid, options, /):
         until(*_meant(pid), options)
@@ -195,9 +201,7 @@ def _ends() -> tuple:
     def kill(pid, signal, /):
         if not WORLD.several:
             return real_kill(pid, signal)
-        from . import signals
-
-        return signals.kill(pid, signal)
+        return LATER.signals.kill(pid, signal)
 
     def killpg(pgid, signal, /):
         return kill(-pgid, signal)

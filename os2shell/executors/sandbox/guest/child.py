@@ -54,7 +54,10 @@ def main() -> int:
         imports=words,
         record=record,
     )
-    imports.hold(imports.Rules(words), record)
+    rules = imports.Rules(words)
+    if rules.denied:
+        children.load()
+    imports.hold(rules, record)
     return entry.perform(plan)[0]
 
 

@@ -2,11 +2,13 @@
 
 The image holds no other program. A child interpreter is started with the boot of ``child`` before
 its own arguments, the fixed environment's words that decide its order of sets, a seed of its own
-(drawn from the parent's by the number of the child) and the instant at which it was started.
+(drawn from the parent's by the number of the child), the instant at which it was started and its row
+in the order of processes (``relay``), which the first child brings about. Whoever starts one goes on
+when it stands at its gate.
 """
 
 # Stand-ins for untyped C functions: what a call may hold is theirs.
-# mypy: disable-error-code="no-untyped-def,no-untyped-call,attr-defined,type-arg"
+# mypy: disable-error-code="no-any-return,no-untyped-def,no-untyped-call,attr-defined,type-arg"
 
 import atexit
 import os
@@ -72,6 +74,11 @@ def ordered():
     return WORLD.relay
 
 
+def load() -> None:
+    """Load what orders threads and processes before rules of imports deny modules that it uses."""
+    from . import baton, relay  # noqa: F401
+
+
 def join(slot: int) -> None:
     """In a program that was started: wait for the first turn among those that were there before."""
     if slot != _NO_ROW:
@@ -127,11 +134,17 @@ def install(words) -> None:
     ``words`` are the rules of imports, which every child is held to.
     """
     FAMILY.imports = words
-    calls.install()
+    calls.install(_first_pipe)
     for function in (*_forks(), *_programs()):
         clock.named(function, "posix", function.__name__)
         setattr(os, function.__name__, function)
         setattr(posix, function.__name__, function)
+
+
+def _first_pipe() -> None:
+    from . import pipes
+
+    pipes.install()
 
 
 def _forks() -> tuple:
@@ -205,6 +218,8 @@ def _pairs(env) -> dict:
 
 def patch_subprocess(module) -> None:
     """A wait with a timeout is one wait, not as many readings of the clock as fit into it."""
+    from . import reaping
+
     module._USE_POSIX_SPAWN = False
     # Its loops read the clock as often as a child's output comes in pieces: a look moves nothing.
     module._time = clock.look
@@ -217,8 +232,6 @@ def patch_subprocess(module) -> None:
     def _wait(self, timeout):
         if timeout is None or self.returncode is not None:
             return real_wait(self, timeout)
-        from . import reaping
-
         if not reaping.ended(self.pid, timeout):
             raise module.TimeoutExpired(self.args, timeout)
         return real_wait(self, None)

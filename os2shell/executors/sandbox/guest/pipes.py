@@ -14,6 +14,7 @@ C, where no baton moves; such a run ends by its time limit.
 import builtins
 import io
 import os
+import select
 import stat
 import sys
 
@@ -29,10 +30,10 @@ _FIRST_OWN = 3
 
 def _await(fd: int, events: int, timeout=None) -> None:
     """Return when ``fd`` is ready (or in error); TimeoutError after ``timeout`` seconds."""
-    import select
-
     poll = select.real_poll()
     poll.register(fd, events)
+    if poll.poll(0):
+        return
     deadline = None if timeout is None else after(timeout)
     while not poll.poll(0):
         if deadline is not None and CLOCK.now >= deadline:
@@ -76,18 +77,31 @@ def write(fd, data) -> int:
 
 
 class FileIO(io.FileIO):
-    """A file that is an end of a pipe or of a socket pair."""
+    """A file that is an end of a pipe or of a socket pair, unless ``dup2`` has made it another's."""
+
+    def __init__(self, number, mode, closefd=True) -> None:
+        super().__init__(number, mode, closefd)
+        self.look()
+
+    def look(self) -> None:
+        """See again what the descriptor is."""
+        self._talks = _talks(self.fileno())
+
+    def _waits(self) -> bool:
+        return self._talks and several() and os.get_blocking(self.fileno())
 
     def readinto(self, buffer, /):
         """As io.FileIO."""
-        before_read(self.fileno())
+        if self._waits():
+            _await(self.fileno(), _IN)
         return super().readinto(buffer)
 
     def read(self, size=-1, /):
         """As io.FileIO."""
         if size is None or size < 0:
             return self.readall()
-        before_read(self.fileno())
+        if self._waits():
+            _await(self.fileno(), _IN)
         return super().read(size)
 
     def readall(self):
@@ -99,7 +113,7 @@ class FileIO(io.FileIO):
 
     def write(self, data, /):
         """As io.FileIO."""
-        if not waits(self.fileno()):
+        if not self._waits():
             return super().write(data)
         return write(self.fileno(), data)
 
@@ -138,10 +152,19 @@ def install() -> None:
 
 def adopt_streams() -> None:
     """Make the standard streams files of ours where they are ends of pipes within the run."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        old = getattr(sys, name)
-        if old is None or not _talks(number):
-            continue
+    for number in range(_FIRST_OWN):
+        adopt(number)
+
+
+def adopt(number: int) -> None:
+    """The same for one of them, which the program may have changed by ``dup2``."""
+    name = ("stdin", "stdout", "stderr")[number]
+    old = getattr(sys, name)
+    buffer = getattr(old, "buffer", None)
+    if type(buffer) is FileIO:
+        buffer.look()
+    elif type(buffer) in (io.FileIO, io.BufferedReader) and _talks(number):
+        old.flush()
         mode = "r" if number == 0 else "w"
         raw = FileIO(number, mode, closefd=False)
         raw.name = old.name

@@ -4,7 +4,7 @@ Each is a test that never waits, made again whenever the relay comes by.
 """
 
 # Stand-ins for untyped C functions: what a call may hold is theirs.
-# mypy: disable-error-code="no-untyped-def,no-untyped-call,attr-defined,no-any-return,import-not-found"
+# mypy: disable-error-code="type-arg,no-untyped-def,no-untyped-call,attr-defined,no-any-return,import-not-found"
 
 import _signal
 import os

@@ -60,7 +60,7 @@ class Relay:
         self._held: frozenset = frozenset()
         self.number = FILE
         self.table = memoryview(mmap.mmap(FILE, _TEXT + _TEXT_BYTES)).cast("q")
-        self.file = calls.real_fstat(FILE).st_ino
+        self.file = _identity()
         self.slot, self.row = slot, _row(slot)
 
     def build_gate(self) -> None:
@@ -73,11 +73,7 @@ class Relay:
 
     def check(self) -> None:
         """Refuse by name to start a process where the program has closed the table."""
-        try:
-            found = calls.real_fstat(FILE).st_ino
-        except OSError:
-            found = -1
-        if found != self.file:
+        if _identity() != self.file:
             raise OSError(
                 9,
                 f"descriptor {FILE} orders the processes of a run, and was closed here: "
@@ -146,7 +142,7 @@ class Relay:
         number = self.table[SEMAPHORES]
         if number == MAX_SEMAPHORES:
             raise OSError(
-                28, f"a run has {MAX_SEMAPHORES} semaphores of multiprocessing, and made them all"
+                24, f"a run has {MAX_SEMAPHORES} semaphores of multiprocessing, and made them all"
             )
         self.table[SEMAPHORES] = number + 1
         self.table[_FIRST_SEMAPHORE + number] = value
@@ -377,6 +373,14 @@ def _settled(pid: int) -> None:
         calls.real_waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
         pass  # another one's child
+
+
+def _identity() -> "tuple[int, int]":
+    try:
+        found = calls.real_fstat(FILE)
+    except OSError:
+        return -1, -1
+    return found.st_dev, found.st_ino
 
 
 def _row(slot: int) -> int:

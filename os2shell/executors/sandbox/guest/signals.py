@@ -33,7 +33,9 @@ _real_raise = _signal.raise_signal
 
 def kill(pid: int, number: int) -> None:
     """As os.kill, for one process, a group, or all."""
-    if pid == os.getpid() and number and len(WORLD.baton.tasks) > 1:
+    if number and calls.others() and number in _STOPPING:
+        _send(pid, number)
+    elif pid == os.getpid() and number and len(WORLD.baton.tasks) > 1:
         _to_self(number)
     elif not calls.others() or not number:
         calls.real_kill(pid, number)
@@ -57,6 +59,12 @@ def _send_to_group(group: int, number: int) -> None:
 
 
 def _send(pid: int, number: int) -> None:
+    if number in _STOPPING:
+        raise OSError(
+            95,
+            "stopping and continuing a process beside others is not deterministic here, and refused; "
+            "have it wait for a pipe, or end it",
+        )
     if pid == os.getpid():
         calls.real_kill(pid, number)
         return
@@ -64,12 +72,6 @@ def _send(pid: int, number: int) -> None:
     if slot is None:
         calls.real_kill(pid, number)  # a zombie, or no process of ours
         return
-    if number in _STOPPING:
-        raise OSError(
-            95,
-            "stopping and continuing another process is not deterministic here, and refused; have it "
-            "wait for a pipe, or end it",
-        )
     if slot and number == _signal.SIGKILL:
         calls.real_kill(pid, number)
         WORLD.relay.killed(slot, pid)
