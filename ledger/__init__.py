@@ -309,6 +309,8 @@ _LATE = {
     "Witnesses": "ledger.witness.witnesses",
 }
 
+__all__ = list(_LATE)
+
 
 def __getattr__(name: str) -> object:
     """Load a name when it is first wanted (PEP 562)."""
