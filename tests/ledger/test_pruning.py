@@ -479,7 +479,10 @@ def test_tiles_that_cannot_be_written_are_no_damage(log: Path, reopen: Opened) -
     """A full disk, or a folder that is none: nothing is pruned, and the log is not accused."""
     (log / "tile").write_bytes(b"in the way")
     before = segments(log)
-    with reopen() as ledger, pytest.raises(DurabilityError, match=r"expected the tiles of .* found"):
+    with (
+        reopen() as ledger,
+        pytest.raises(DurabilityError, match=r"expected the tiles of .* found"),
+    ):
         ledger.prune(100)
     assert segments(log) == before
     (log / "tile").unlink()
