@@ -198,8 +198,7 @@ class TokenSignatureLedger:
     @property
     def signers(self) -> tuple[PublicKey, ...]:
         """All keys that signed heads of this ledger, the newest last."""
-        keys = self.keys
-        return () if keys is None else tuple(epoch.key for epoch in keys.epochs)
+        return () if self.keys is None else tuple(row.key for row in self.keys.epochs)
 
     @property
     def origin(self) -> str:
@@ -300,16 +299,14 @@ class TokenSignatureLedger:
         Proofs stay valid, also those about what went. With ``keep``, the objects that only pruned
         records refer to go too, except those for which it says True.
         """
+        proofs = Proofs(self.record, self.checkpoint_at, self.root_at)
         with self._mutex:
             self._require_appendable()
+            if not dry_run:
+                self._confirm()
             with self._store.exclusive():
                 try:
-                    return self._writer.prune(
-                        before,
-                        Proofs(self.record, self.checkpoint_at, self.root_at),
-                        keep=keep,
-                        dry_run=dry_run,
-                    )
+                    done = self._writer.prune(before, proofs, keep=keep, dry_run=dry_run)
                 except (DurabilityError, OSError):
                     self._closed = True
                     self._store.close()
@@ -317,6 +314,9 @@ class TokenSignatureLedger:
                 finally:
                     if not self._closed:
                         self._look_for_pruning()
+            if done.record is not None:
+                self._confirm()
+            return done
 
     def record(self, seq: int) -> Record:
         """The record ``seq``; IndexError beyond the head."""

@@ -165,7 +165,13 @@ def _require_whole(source: Source, going: list[Seal]) -> None:
     leave = going[-1].exit
     assert store.directory is not None
     source.proofs.root_at(leave.size)  # brings the tiles up to the head
-    root = _root_on_disk(TileFolder(store.directory), leave.size)
+    edge = _edge_on_disk(TileFolder(store.directory), leave.size)
+    if edge.size < leave.size:  # tiles that cannot be written are no fault, until they are needed
+        raise DurabilityError(
+            f"expected the tiles of {leave.size} records on the disk, found those of {edge.size}; "
+            "nothing was pruned: make room, or check who may write the folder tile, and prune again"
+        )
+    root = edge.root()
     if root != leave.root:
         raise DamagedError(
             leave.size - 1,
@@ -265,16 +271,18 @@ def _read(store: Store, number: int, offset: int, count: int) -> bytes:
     return store.read(Position(number, offset), count)
 
 
-def _root_on_disk(folder: TileFolder, size: int) -> bytes:
-    """The root over the first ``size`` leaves as the files say, and nothing but the files."""
+def _edge_on_disk(folder: TileFolder, size: int) -> Frontier:
+    """The tree over the first ``size`` leaves as the files say, as far as there are files."""
     edge = Frontier()
     for number in range(-(-size // WIDTH)):
         left = min(size - number * WIDTH, WIDTH)
         widths = [WIDTH, *(width for width in folder.widths(0, number) if width >= left)]
         tiles = (folder.read(TileAt(0, number, width)) for width in widths)
-        data = next((tile for tile in tiles if tile is not None), b"")
+        data = next((tile for tile in tiles if tile is not None), None)
+        if data is None:
+            break
         edge.extend([data[at : at + 32] for at in range(0, min(left * 32, len(data)), 32)])
-    return edge.root()
+    return edge
 
 
 @contextmanager

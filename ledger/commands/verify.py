@@ -30,7 +30,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("directory", type=Path, metavar="DIR")
     parser.add_argument("--pubkey", metavar="FILE|TEXT", help="the key, root or epochs you trust")
-    parser.add_argument("--objects", action="store_true", help="hash the records' payloads too")
+    parser.add_argument(
+        "--objects",
+        action="store_true",
+        help="also hash the content that records name, payloads and references alike; what that "
+        "content names in turn, as a shell's traces and trees do, is for its reader to follow (os2 "
+        "ledger verify)",
+    )
     parser.add_argument(
         "--jobs",
         type=_count,

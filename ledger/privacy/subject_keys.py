@@ -272,7 +272,10 @@ class SubjectKeys:
         except OSError as problem:
             _unreadable(path, problem)
         try:
-            fcntl.flock(descriptor, kind)
+            try:
+                fcntl.flock(descriptor, kind)
+            except OSError as problem:
+                _unreadable(path, problem)
             yield
         finally:
             os.close(descriptor)

@@ -268,11 +268,18 @@ class KeptHead:
                 raise ClosedError("expected an open kept head, found a closed one; make another")
             if self._lock is None:
                 self._lock = self._open_lock()
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
+            except OSError as problem:
+                raise _unkept(self.path, problem) from problem
             try:
                 yield
             finally:
-                fcntl.flock(self._lock, fcntl.LOCK_UN)
+                try:
+                    fcntl.flock(self._lock, fcntl.LOCK_UN)
+                except OSError:  # closing lets go of it for certain
+                    os.close(self._lock)
+                    self._lock = None
 
     @contextmanager
     def _shared(self) -> Iterator[None]:
@@ -283,7 +290,13 @@ class KeptHead:
             yield
             return
         try:
-            fcntl.flock(lock, fcntl.LOCK_SH)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH)
+            except OSError as problem:
+                raise UnreadableError(
+                    f"expected to lock the kept head {self.path}, found: {problem.strerror}; check "
+                    "the disk, or keep the head on another"
+                ) from problem
             yield
         finally:
             os.close(lock)

@@ -26,8 +26,9 @@ import stat
 from pathlib import Path
 from typing import Final, Protocol
 
-from ledger.disk import sync_directory
+from ledger.disk import NO_ROOM, sync_directory
 from ledger.errors import (
+    DiskFull,
     DurabilityError,
     KeyExposed,
     KeyMisplaced,
@@ -200,7 +201,8 @@ def refuse_inside(path: Path, directory: Path) -> None:
 
 
 def _failed(what: str, path: Path, problem: OSError) -> KeyProblem | DurabilityError:
-    return DurabilityError(
+    kind = DiskFull if problem.errno in NO_ROOM else DurabilityError
+    return kind(
         f"expected to {what} {path}, found: {problem.strerror}; check the folder, then open the "
         "ledger again: it goes on from there"
     )

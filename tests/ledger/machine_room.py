@@ -57,6 +57,7 @@ class Disk:
     """The folder in which the machine keeps everything."""
 
     folder: Path
+    held: list[KeptHead] = field(default_factory=list)
 
     @property
     def log(self) -> Path:
@@ -81,7 +82,9 @@ class Disk:
     def begin(self) -> PublicKey:
         return KeyFile.create(self.folder / "keys" / "log", ORIGIN).public
 
-    def opened(self, kept: str = "kept") -> TokenSignatureLedger:
+    def opened(self) -> TokenSignatureLedger:
+        self.let_go()
+        self.held.append(KeptHead(self.folder / "kept", sync=True))
         return TokenSignatureLedger(
             FileStore(self.log),
             self.keys,
@@ -89,8 +92,14 @@ class Disk:
             node="n1",
             root=OFFLINE.public,
             segment_bytes=SEGMENT_BYTES,
-            kept=KeptHead(self.folder / kept, sync=True),
+            kept=self.held[0],
         )
+
+    def let_go(self) -> None:
+        """Close what a dead process cannot hold any more: its lock on the kept head."""
+        for kept in self.held:
+            kept.close()
+        self.held.clear()
 
     def holding(self, wanted: bytes) -> list[Path]:
         """Files anywhere on the disk that hold ``wanted``."""

@@ -9,6 +9,7 @@ import pytest
 from ledger import (
     Entry,
     EquivocationError,
+    FileStore,
     KeptHead,
     QuorumError,
     RollbackError,
@@ -203,3 +204,37 @@ def test_no_command_forgets_the_witnesses_by_mistake(
         assert (tmp_path / "log" / "checkpoint").read_bytes() == before
     assert main(["keys", "rotate", there, "--key", str(key), "--unwitnessed"]) == 0
     assert key.read_text() != signer.secret_text() + "\n"
+
+
+def test_pruning_asks_the_witnesses_before_and_after(
+    tmp_path: Path, signer: Signer, serve: Serve
+) -> None:
+    running = serve(str(signer.public))
+    log = tmp_path / "log"
+
+    def reopened(witnesses: Witnesses) -> TokenSignatureLedger:
+        store = FileStore(log)
+        return TokenSignatureLedger(
+            store, signer, clock=lambda: 0, node="n", segment_bytes=1024, witnesses=witnesses
+        )
+
+    with asked(1, running) as witnesses, reopened(witnesses) as ledger:
+        for number in range(8):
+            ledger.append(Entry("a", {"n": number, "t": "x" * 300}))
+        done = ledger.prune(4)
+        assert done.record is not None
+        assert ledger.checkpoint is not None
+        published = (log / "checkpoint").read_bytes()
+        assert published.startswith(ledger.checkpoint.note), "the pruning was not confirmed"
+        assert running.keys[0].name.encode() in published
+        ledger.append(Entry("b", {}))
+        running.end()
+        before = sorted(path.name for path in (log / "segments").iterdir())
+    with asked(1, running) as witnesses, reopened(witnesses) as ledger:
+        assert ledger.prune(7, dry_run=True).segments, "looking asks nobody"
+        with pytest.raises(QuorumError):
+            ledger.append(Entry("c", {}))
+    with asked(1, running) as witnesses, reopened(witnesses) as ledger:
+        with pytest.raises(QuorumError):
+            ledger.prune(7)
+        assert sorted(path.name for path in (log / "segments").iterdir()) == before

@@ -1,6 +1,9 @@
 """The kept head: it moves forward only, and meets logs that were cut or forked."""
 
+import errno
+import fcntl
 import multiprocessing
+import os
 import shutil
 import statistics
 import time
@@ -15,6 +18,7 @@ from ledger import (
     DurabilityError,
     Entry,
     EquivocationError,
+    LedgerError,
     RollbackError,
     Signer,
     TokenSignatureLedger,
@@ -246,3 +250,28 @@ def test_it_costs_little(tmp_path: Path, signer: Signer) -> None:
         taken.append(time.perf_counter_ns() - start)
     assert statistics.median(taken) < 1_000_000
     assert kept.path.stat().st_size == len(heads[-1].note)
+
+
+@pytest.mark.parametrize("failing", ["LOCK_EX", "LOCK_SH", "LOCK_UN"])
+def test_a_lock_that_cannot_be_had_is_a_named_error(
+    signer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """As on a network disk without locks; a lock that cannot be given back is let go of."""
+    kept = KeptHead(tmp_path / "head")
+    kept.advance(head(signer, 1))
+    real = fcntl.flock
+
+    def flock(descriptor: int, kind: int) -> None:
+        if kind == getattr(fcntl, failing):
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        real(descriptor, kind)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", flock)
+        if failing == "LOCK_UN":
+            kept.advance(head(signer, 2))
+        else:
+            with pytest.raises(LedgerError, match="No locks available"):
+                kept.load() if failing == "LOCK_SH" else kept.advance(head(signer, 2))
+    kept.advance(head(signer, 3))
+    assert KeptHead(kept.path).load() == head(signer, 3)

@@ -147,6 +147,7 @@ class Machine(RuleBasedStateMachine):
         try:
             if hasattr(self, "known"):
                 self.ledger.close()
+                self.disk.let_go()
                 room.audit(self.disk, self.known)
         finally:
             shutil.rmtree(self.base, ignore_errors=True)
@@ -155,6 +156,7 @@ class Machine(RuleBasedStateMachine):
         """The process is gone: descriptors and locks with it, and nothing is written any more."""
         with suppress(Killed, LedgerError):
             self.ledger.close()
+        self.disk.let_go()
 
     def _boot(self, before: int) -> None:
         self.ledger = self.disk.opened()
@@ -166,7 +168,7 @@ class Machine(RuleBasedStateMachine):
 
 
 QUICK = settings(
-    max_examples=25,
+    max_examples=15,
     stateful_step_count=12,
     derandomize=True,
     report_multiple_bugs=False,
@@ -182,6 +184,7 @@ def test_whatever_happens_the_promises_hold() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_whatever_happens_for_longer_the_promises_hold() -> None:
     """``OS2_MACHINES`` runs as many histories as somebody has time for, other ones every time."""
     more = int(os.environ.get("OS2_MACHINES", "0"))
@@ -189,8 +192,8 @@ def test_whatever_happens_for_longer_the_promises_hold() -> None:
         Machine,
         settings=settings(
             QUICK,
-            max_examples=more or 150,
-            stateful_step_count=30,
+            max_examples=more or 60,
+            stateful_step_count=25,
             derandomize=not more,
         ),
     )

@@ -28,7 +28,7 @@ from ledger import (
     verify,
 )
 from ledger.chain import remains
-from ledger.errors import DamagedError, LedgerError
+from ledger.errors import DamagedError, DurabilityError, LedgerError
 from ledger.tiles.form import WIDTH
 from ledger.trust.merkle import Frontier, leaf_hash, verify_inclusion
 
@@ -449,3 +449,18 @@ def test_a_pruned_log_is_published_into_a_new_folder(
     edge = Frontier()
     edge.extend([tile.read_bytes()[at : at + 32] for at in range(0, 32 * size, 32)])
     assert edge.root() == root
+
+
+def test_tiles_that_cannot_be_written_are_no_damage(log: Path, reopen: Opened) -> None:
+    """A full disk, or a folder that is none: nothing is pruned, and the log is not accused."""
+    (log / "tile").write_bytes(b"in the way")
+    before = segments(log)
+    with (
+        reopen() as ledger,
+        pytest.raises(DurabilityError, match=r"expected the tiles of .* found"),
+    ):
+        ledger.prune(100)
+    assert segments(log) == before
+    (log / "tile").unlink()
+    with reopen() as ledger:
+        assert ledger.prune(100).segments > 0
