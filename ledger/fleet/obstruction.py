@@ -200,8 +200,8 @@ def _no_record(given: _Given) -> str:
     except CanonicalError as problem:
         if is_newer(leaf.body):
             raise CertificateError(
-                f"record {leaf.seq} may be one of a newer version, which is no obstruction; use "
-                "a newer version of this program"
+                f"expected record {leaf.seq} to be none in any version, found one that a newer "
+                "version may know, which is no obstruction; use a newer version of this program"
             ) from problem
         return f"{said}: {problem}"
     if values[_SEQ] == leaf.seq:

@@ -36,7 +36,7 @@ def words(node: ast.expr) -> str:
             found = "".join(map(words, values))
         case ast.BinOp(left=left, right=right):
             found = words(left) + words(right)
-        case ast.Call(func=ast.Name() | ast.Attribute(attr="contradiction")):
+        case ast.Call(func=ast.Name() | ast.Attribute(attr="contradiction" | "judge")):
             found = QUOTED  # made by a function that raises nothing itself
         case ast.FormattedValue(value=value) if told_elsewhere(value):
             found = QUOTED
