@@ -32,6 +32,7 @@ class Family:
 
     def __init__(self) -> None:
         self.started = 0
+        self.starting = locks.RLock()
         self.imports: "list[str]" = []
 
 
@@ -66,10 +67,11 @@ def _environment(environment) -> dict:
 
 def ordered():
     """The order of processes, made for the first child."""
-    if WORLD.relay is None:
-        from . import relay
+    with FAMILY.starting:
+        if WORLD.relay is None:
+            from . import relay
 
-        _order(relay.begin(locks.scheduler()))
+            _order(relay.begin(locks.scheduler()))
     WORLD.relay.check()
     return WORLD.relay
 
@@ -97,18 +99,22 @@ def _order(relay) -> None:
 
 
 def _started(start) -> int:
-    """The number of the child that ``start(row)`` makes, once it stands at its gate; 0 in a fork."""
-    relay = ordered()
-    slot = relay.reserve()
-    try:
-        pid = start(slot)
-    except BaseException:
-        relay.launched(slot, 0)
-        raise
-    if pid:
-        relay.launched(slot, pid)
-        WORLD.baton.set_points()
-    return pid
+    """The number of the child that ``start(row)`` makes, once it stands at its gate; 0 in a fork.
+
+    One thread at a time: what runs around a fork may take locks, and so let another thread run.
+    """
+    with FAMILY.starting:
+        relay = ordered()
+        slot = relay.reserve()
+        try:
+            pid = start(slot)
+        except BaseException:
+            relay.launched(slot, 0)
+            raise
+        if pid:
+            relay.launched(slot, pid)
+            WORLD.baton.set_points()
+        return pid
 
 
 def lead_forks() -> None:
