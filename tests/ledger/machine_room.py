@@ -164,6 +164,8 @@ def seal(disk: Disk, known: Known, ledger: TokenSignatureLedger, choice: int) ->
 
 def shred(disk: Disk, known: Known, ledger: TokenSignatureLedger, choice: int) -> None:
     person = PEOPLE[choice % len(PEOPLE)]
+    if not disk.subjects.count(ledger, person):
+        seal(disk, known, ledger, choice)  # there shall be something to shred
     if disk.people.exists():
         for key in SubjectKeys(disk.people).all():
             known.secrets[key.pseudonym] = key.secret
