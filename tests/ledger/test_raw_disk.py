@@ -28,7 +28,7 @@ from ledger import (
     verify,
 )
 from tests.ledger.faulty import Faults, Killed, Kind
-from tests.ledger.test_rotation import spellings
+from tests.ledger.test_rotation_theft import spellings
 
 ORIGIN = "test.example/log"
 MEGABYTES = 8

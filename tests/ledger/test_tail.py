@@ -19,6 +19,7 @@ from ledger import (
     DamagedError,
     Entry,
     FileStore,
+    Json,
     MemoryStore,
     Query,
     RecordLines,
@@ -120,17 +121,23 @@ def test_a_ledger_in_memory_is_followed() -> None:
     assert [next(coming).seq for _ in range(3)] == [0, 1, 2]
 
 
-def test_another_process_is_seen_within_50_ms(small: Path) -> None:
-    """The median of 30 appends; a busy machine may be late with one of them, not with most."""
-    late = []
+def test_another_process_is_seen_at_the_next_look(small: Path) -> None:
+    """Looks are less than 50 ms apart; how late a record is seen by the clock, bench/ measures."""
+    seen: list[Json] = []
+    pauses: list[float] = []
+
+    def wait(seconds: float) -> None:
+        pauses.append(seconds)
+        time.sleep(seconds)
+
     with subprocess.Popen([sys.executable, "-c", WRITER, str(small), "30"], cwd=ROOT) as writer:
         with TokenSignatureLedger.read_only(small) as reader:
-            for record in tail(reader, query=Query(kind="tick", limit=30)):
-                at = record.attributes["at"]
-                assert isinstance(at, int)
-                late.append((time.monotonic_ns() - at) / 1e6)
+            for record in tail(reader, query=Query(kind="tick", limit=30), wait=wait):
+                seen.append(record.attributes["n"])
+                assert reader.refresh().size > record.seq
         assert writer.wait() == 0
-    assert sorted(late)[15] < 50
+    assert seen == list(range(30))
+    assert min(pauses) < 0.05
 
 
 # The commands

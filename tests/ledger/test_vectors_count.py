@@ -12,8 +12,8 @@ from tests.ledger import (
     test_cosignature,
     test_ledger_vectors,
     test_nono_vectors,
-    test_privacy,
     test_proofs,
+    test_sealed_form,
     test_witness,
 )
 from tests.ledger.witnessing import serving
@@ -73,10 +73,10 @@ WHOLE: Final[dict[str, list[tuple[Callable[..., None], Callable[[Any], None]]]]]
         (LEDGER.test_low_order_and_unreduced_keys_are_refused, unflagged),
     ],
     "C2SP_wycheproof/chacha20_poly1305_test.json": [
-        (test_privacy.test_wycheproof_chacha20_poly1305, turned),
+        (test_sealed_form.test_wycheproof_chacha20_poly1305, turned),
     ],
     "C2SP_wycheproof/ed25519_test.json": [(LEDGER.test_wycheproof_ed25519, turned)],
-    "C2SP_wycheproof/hkdf_sha256_test.json": [(test_privacy.test_wycheproof_hkdf, turned)],
+    "C2SP_wycheproof/hkdf_sha256_test.json": [(test_sealed_form.test_wycheproof_hkdf, turned)],
     "C2SP_wycheproof/mldsa_44_verify_test.json": [
         (test_cosignature.test_wycheproof_ml_dsa_44, turned),
     ],

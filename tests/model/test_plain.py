@@ -17,6 +17,7 @@ WORDS: dict[str, list[list[str]]] = {
         ["--token-budget", "5", "-m", "m"],
         ["--seed", "7", "--clock", "now", "x.py", "a", "--b"],
     ],
+    "pyx": [["1+1"], ["--seed", "7", "json.tool", "x"], ["--", "-1"]],
     "pyvm": [["--eval", "1+1"], ["--clock", "2026-01-01T00:00:00Z", "--raw", "x.py"]],
     "python-verify": [[], ["--json", "--limit", "3", "--session", "s1"], ["--bundle", "f"]],
     "replay": [["last"], ["s4", "--diff"]],

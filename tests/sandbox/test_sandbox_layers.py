@@ -377,7 +377,13 @@ def test_groups_of_a_killed_shell_are_swept() -> None:
         for place in cgroup.places():
             cgroup._sweep(place.parent)
         assert all(folder.is_dir() for folder in folders)
+        left = subprocess.Popen(["sleep", "1000"])  # as bubblewrap's child where its parent died
+        for folder in folders:
+            (folder / "cgroup.procs").write_text(str(left.pid))
         shell.send_signal(signal.SIGKILL)
+    for place in cgroup.places():
+        cgroup._sweep(place.parent)
+    assert left.wait(10) == -signal.SIGKILL
     for place in cgroup.places():
         cgroup._sweep(place.parent)
     assert not any(folder.exists() for folder in folders)

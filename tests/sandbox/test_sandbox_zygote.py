@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from ctypes import CDLL
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from os2shell.executors.standby import Standby
 from tests.sandbox.guests import JOB, LIMITS, Ran, Scripted, alive
 
 Run = Callable[..., Ran]
+PR_SET_CHILD_SUBREAPER = 36
 
 OBSERVING = """
 import random, time, secrets, collections
@@ -117,6 +119,27 @@ def test_nothing_lives_after_close(image: Image) -> None:
     standby.close()
     standby.close()
     assert children() == before
+
+
+@pytest.fixture
+def orphans_come_here() -> Iterator[None]:
+    """Processes whose parent dies become children of this one, and are seen."""
+    prctl = CDLL(None).prctl
+    assert prctl(PR_SET_CHILD_SUBREAPER, 1) == 0
+    yield
+    assert prctl(PR_SET_CHILD_SUBREAPER, 0) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("orphans_come_here")
+def test_a_start_that_is_given_up_at_any_moment_leaves_nobody(image: Image) -> None:
+    """bubblewrap's own child waits for it for ever when it dies while it starts."""
+    before = children()
+    for moment in range(400):
+        starting = Starting(image, LIMITS)
+        time.sleep(moment % 100 / 6000)
+        starting.close()
+        assert children() == before, f"{moment % 100 / 6} ms after its start"
 
 
 def test_waiting_costs_no_cpu(image: Image, standby: Standby) -> None:

@@ -17,6 +17,7 @@ one process; CPU time itself is limited by the supervisor.
 """
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -255,10 +256,17 @@ def _start_time(pid: int) -> str:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove the groups whose maker is dead. Only those of this pid namespace can be judged."""
+    """Remove the groups whose maker is dead. Only those of this pid namespace can be judged.
+
+    A shell that was killed while bubblewrap started leaves a process there that waits for ever: its
+    parent died before it asked to die with it.
+    """
     for folder in parent.glob(f"{_PREFIX}-{_pid_namespace()}-*-*-*"):
         pid, started = folder.name.split("-")[2:4]
-        if pid.isdigit() and _start_time(int(pid)) != started:
+        if pid.isdigit() and _start_time(int(pid)) != started and not _removed(folder):
+            with suppress(OSError, ValueError):
+                for left in (folder / "cgroup.procs").read_text().split():
+                    os.kill(int(left), signal.SIGKILL)
             _removed(folder)
 
 

@@ -111,6 +111,8 @@ class GuestProcess:
         if self.group is not None:
             self.group.kill()
         if self.child.poll() is None:
+            if self._init_fd == _NONE:
+                self._init_fd = _only_child(self.child.pid)
             self.child.kill()
         self.child.wait()
         if self._init_fd != _NONE:
@@ -133,6 +135,19 @@ class GuestProcess:
             self.group.close()
             self.group = None
         self.workspace_fd = self.guest_fd = self._init_fd = self._scratch_fd = _NONE
+
+
+def _only_child(pid: int) -> int:
+    """A pidfd of what ``pid`` started, or none; ``pid``, a child of ours, is stopped by it.
+
+    A bubblewrap that is killed while it starts leaves its own child waiting for ever. Stopped first,
+    it starts none after we looked.
+    """
+    with suppress(OSError, ValueError):
+        os.kill(pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        return os.pidfd_open(int(Path(f"/proc/{pid}/task/{pid}/children").read_text()))
+    return _NONE
 
 
 def _wait_for(pidfd: int) -> None:
