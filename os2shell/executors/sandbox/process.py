@@ -140,7 +140,7 @@ class GuestProcess:
 def _only_child(pid: int) -> int:
     """A pidfd of what ``pid`` started, or none; ``pid``, a child of ours, is stopped by it.
 
-    A bubblewrap that is killed while it starts leaves its own child waiting for ever. Stopped first,
+    A bubblewrap that is killed while it starts leaves its child waiting for ever. Stopped first,
     it starts none after we looked.
     """
     with suppress(OSError, ValueError):
