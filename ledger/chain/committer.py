@@ -1,10 +1,12 @@
 """One committer for several threads: their appends queue up and share a write and a sync.
 
-Whoever finds nobody committing commits for all that queued up meanwhile; the others wake with
-their own records or their own error. So there is no thread to start or to stop, and a lone caller
-pays for no hand-over.
+Whoever finds nobody leading leads: it commits for all that queued up meanwhile; the others wake
+with their own records or their own error. So there is no thread to start or to stop, and a lone
+caller pays for no hand-over. Who waits holds no lock that the next leader needs: else a thread that
+was served could not queue up again before the next write began, and few would ever share one.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -44,20 +46,38 @@ class Committer:
         self._turn = turn
         self._durability = durability
         self._waiting: deque[Request] = deque()
+        self._bell = threading.Condition()
+        self._led = False
 
     def submit(self, request: Request) -> Sequence[Record]:
         """Return the records once they are acknowledged, or raise why not."""
         if self._durability.gathers:
-            self._waiting.append(request)  # of a deque: atomic
-            with self._turn:
-                while not request.ended:
-                    self._lead()
+            self._share(request)
         else:
             with self._turn:
                 self._run([request])
         if request.problem is not None:
             raise request.problem
         return request.records
+
+    def _share(self, request: Request) -> None:
+        """Queue up; lead when nobody does. Returns when the request has ended."""
+        leads = False
+        try:
+            with self._bell:
+                self._waiting.append(request)
+                self._bell.wait_for(lambda: request.ended or not self._led)
+                if request.ended:
+                    return
+                leads = self._led = True
+            with self._turn:
+                while not request.ended:
+                    self._lead()
+        finally:
+            if leads:
+                with self._bell:
+                    self._led = False
+                    self._bell.notify_all()
 
     def _lead(self) -> None:
         if self._durability.window_s:

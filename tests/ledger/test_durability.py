@@ -116,7 +116,7 @@ def test_group_shares_a_sync_between_threads(tmp_path: Path) -> None:
     store.pause = 0.03  # a slow disk, so that others queue up on a busy machine too
     with log:
         seqs = in_threads(log, 8, 5)
-        assert store.calls["synced"] < 25
+        assert store.calls["synced"] < 20  # of 40; some 10 where all are on time
         assert sorted(seq for each in seqs for seq in each) == list(range(1, 41))
         assert all(each == sorted(each) for each in seqs)
         for number, each in enumerate(seqs):
