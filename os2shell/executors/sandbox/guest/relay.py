@@ -9,8 +9,12 @@ goes on there, for the clock is common: it travels with the relay. When there is
 that is a deadlock, and is told by every process in turn.
 
 A newborn process is awaited until it stands at its gate, a dying one until the kernel calls it dead:
-whoever passed on watches whom it passed on to, and passes on in the place of the dead. So neither a
+whoever passed on guards whom it passed on to, and passes on in the place of the dead. So neither a
 crash nor SIGKILL loses the relay. With the first process everything ends: nobody runs after it.
+
+How often a waiting process looks up is real time's choice, so a look leaves no trace in its memory:
+it frees what it takes in the opposite order, and each wait begins with one, which fills the stores of
+objects that CPython keeps. Else addresses, and the order of sets, would tell how long a wait was.
 """
 
 # Stand-ins for untyped C functions: what a call may hold is theirs.
@@ -26,9 +30,11 @@ from . import calls, clock, deadlock
 from .clock import CLOCK
 
 CURRENT, NOW, ROUND, LIVING, USED, SEMAPHORES, ENDING, TOLD, STREAMS = range(9)
+HOLDER, GUARD, GUARDIAN = range(STREAMS + 4, STREAMS + 7)
 _HEAD = 16
 """Words of 8 bytes. ``USED``: rows that were ever taken; ``TOLD``: bytes of what a deadlock tells;
-``STREAMS``: device and inode of the run's two outputs."""
+``STREAMS``: device and inode of the run's two outputs; ``HOLDER``: the process of ``CURRENT``;
+``GUARD``, ``GUARDIAN``: row and process of the one that passes on in its place when it dies."""
 PID, STATE, DEADLINE, SIGNALS, ASKED, INNER = range(6)
 _ROW = 8
 _ROWS = 512
@@ -109,13 +115,16 @@ class Relay:
         """Wait until the child stands at its gate, or is dead; 0 is a child that never was."""
         caught = None
         self.reserved = -1
-        while pid and self.table[_row(slot) + STATE] == STARTING:
+        place = _row(slot) + STATE
+        self._rehearse()
+        while pid and self.table[place] == STARTING:
             try:
                 if self._look(pid):
                     break
             except BaseException as error:  # a signal's handler
                 caught = error
-        if self.table[_row(slot) + STATE] == STARTING:
+        if self.table[place] == STARTING:
+            _settled(pid or _getpid())
             self._strike(slot)
         if caught is not None:
             raise caught
@@ -179,12 +188,30 @@ class Relay:
         table = self.table
         table[NOW] = max(table[NOW], CLOCK.now)
         self._hold()
-        table[CURRENT] = chosen = self._next(self.slot)
+        chosen = self._next(self.slot)
         caught = None
         if chosen != self.slot:
-            self._wake(chosen)
+            self._give(chosen)
             caught = self._await()
         self._received(caught)
+
+    def _give(self, chosen: int) -> None:
+        """Make ``chosen`` the one that runs, guarded by us; us, guarded by the first other one."""
+        table = self.table
+        self.guard(self.slot if chosen != self.slot else self._other(chosen))
+        table[HOLDER] = table[_row(chosen) + PID]
+        table[CURRENT] = chosen
+        self._wake(chosen if chosen != self.slot else table[GUARD])
+
+    def _other(self, *slots: int) -> int:
+        """The first process that is none of these; the first of all where there is none."""
+        return next((slot for slot, _ in self.living() if slot not in slots), 0)
+
+    def guard(self, slot: int) -> None:
+        """Have the process of row ``slot`` pass on in the place of the one that runs when it dies."""
+        table = self.table
+        table[GUARDIAN] = table[_row(slot) + PID]
+        table[GUARD] = slot
 
     def _next(self, after: int) -> int:
         """The next row that may have something to do; moves the clock when that helps."""
@@ -231,7 +258,9 @@ class Relay:
         if table[NOW] > CLOCK.now:
             CLOCK.go(table[NOW])
         signals, table[row + SIGNALS] = table[row + SIGNALS], 0
-        if signals or _signal.SIGCHLD in _signal.sigpending():
+        if signals or (
+            callable(_signal.getsignal(_signal.SIGCHLD)) and _signal.SIGCHLD in _signal.sigpending()
+        ):
             self.baton.wake_main()
         held, self._held = self._held, frozenset()
         _signal.pthread_sigmask(_signal.SIG_UNBLOCK, held)
@@ -272,18 +301,34 @@ class Relay:
         collects = gc.isenabled()
         gc.disable()
         caught = None
+        self._rehearse()
         while table[CURRENT] != self.slot:
             try:
-                slot = table[CURRENT]
-                pid = table[_row(slot) + PID]
-                if self._look(pid):
-                    self._bury(slot, pid)
+                self._watch()
             except BaseException as error:  # an interrupt from outside
                 caught = error
                 table[self.row + STATE], table[self.row + ASKED] = READY, -1
         if collects:
             gc.enable()
         return caught
+
+    def _watch(self) -> None:
+        """One look: at whom we guard, or else at the guardian, whose place we take when it is dead."""
+        if self.table[GUARD] == self.slot:
+            pid = self.table[HOLDER]
+            if self._look(pid):
+                self._bury(pid)
+        else:
+            pid = self.table[GUARDIAN]
+            if self._look(pid):
+                self._inherit(pid)
+
+    def _rehearse(self) -> None:
+        """One look more, which finds the gate open; so that all further ones change nothing."""
+        _write(GATE, b".")
+        kept = [(self, self), (self, self)]
+        del kept
+        self._look(self.table[self.row + PID])
 
     def _look(self, pid: int) -> bool:
         """Wait for an opening of the gate, or for the end of ``pid``; whether that has come."""
@@ -294,35 +339,40 @@ class Relay:
         except ProcessLookupError:
             return True
         except OSError:  # the program holds all descriptors there are: others watch
-            poll.poll(_LOOK_MS)
+            _found(poll, GATE)
             return False
         try:
             poll.register(watched, select.POLLIN)
-            ready = dict(poll.poll(_LOOK_MS))
-            ended = watched in ready
+            return _found(poll, watched)
         finally:
             _close(watched)
-        if ready.get(GATE, 0) == select.POLLIN:
-            _read(GATE, 64)
-        if ended:
-            _settled(pid)
-        return ended
 
     # Ends.
 
-    def _bury(self, slot: int, pid: int) -> None:
-        """Pass on in the place of the dead, unless another one was quicker."""
+    def _bury(self, pid: int) -> None:
+        """Pass on in the place of the dead that we guard."""
         table = self.table
-        if slot == 0:
+        _settled(pid)
+        _lockf(FILE, os.F_LOCK, 1)
+        try:
+            slot = table[CURRENT]
+            if table[GUARD] == self.slot and table[HOLDER] == pid and slot:
+                self._strike(slot)
+                self._give(self._next(slot))
+        finally:
+            _lockf(FILE, os.F_ULOCK, 1)
+        if not slot:
             _real_sleep(_LOOK_MS / 1000)  # the run is over
+
+    def _inherit(self, pid: int) -> None:
+        """Guard in the place of a guardian that was killed from outside; the first one does."""
+        table = self.table
+        if table[GUARDIAN] != pid or table[CURRENT] == self.slot:
             return
         _lockf(FILE, os.F_LOCK, 1)
         try:
-            if table[CURRENT] == slot and table[_row(slot) + PID] == pid:
-                self._strike(slot)
-                chosen = self._next(slot)
-                table[CURRENT] = chosen
-                self._wake(chosen)
+            if table[GUARDIAN] == pid:
+                self.guard(self.slot)
         finally:
             _lockf(FILE, os.F_ULOCK, 1)
 
@@ -343,10 +393,16 @@ class Relay:
         while True:
             _real_sleep(1)
 
-    def killed(self, slot: int, pid: int) -> None:
-        """Wait for the end of a waiting process that was sent SIGKILL."""
+    def kill(self, slot: int, pid: int) -> None:
+        """Send SIGKILL to a waiting process, which guards nobody any more, and wait for its end."""
+        if self.table[GUARD] == slot:
+            self.guard(self._other(slot, self.slot))
+            self._wake(self.table[GUARD])
+        calls.real_kill(pid, _signal.SIGKILL)
+        self._rehearse()
         while not self._look(pid):
             pass
+        _settled(pid)
         self._strike(slot)
 
     def _tell(self) -> None:
@@ -365,6 +421,18 @@ class Relay:
         self.table[CURRENT] = chosen = min((slot for slot in rows if slot > self.slot), default=0)
         self._wake(chosen)
         self.rest()
+
+
+def _found(poll, watched: int) -> bool:
+    """Wait for either; empties the gate, and tells whether ``watched`` has come."""
+    came = False
+    for number, events in poll.poll(_LOOK_MS):
+        if number == GATE:
+            if events == select.POLLIN:
+                _read(GATE, 64)
+        elif number == watched:
+            came = True
+    return came
 
 
 def _settled(pid: int) -> None:
@@ -406,6 +474,7 @@ def begin(baton) -> Relay:
         table[STREAMS + at] = word
     table[NOW], table[LIVING], table[USED] = CLOCK.now, 1, 1
     table[relay.row + PID], table[relay.row + STATE] = _getpid(), READY
+    table[HOLDER] = table[GUARDIAN] = _getpid()
     return relay
 
 
