@@ -11,10 +11,6 @@ that is a deadlock, and is told by every process in turn.
 A newborn process is awaited until it stands at its gate, a dying one until the kernel calls it dead:
 whoever passed on guards whom it passed on to, and passes on in the place of the dead. So neither a
 crash nor SIGKILL loses the relay. With the first process everything ends: nobody runs after it.
-
-How often a waiting process looks up is real time's choice, so a look leaves no trace in its memory:
-it frees what it takes in the opposite order, and each wait begins with one, which fills the stores of
-objects that CPython keeps. Else addresses, and the order of sets, would tell how long a wait was.
 """
 
 # Stand-ins for untyped C functions: what a call may hold is theirs.
@@ -24,10 +20,10 @@ import _signal
 import gc
 import mmap
 import os
-import select
 
 from . import calls, clock, deadlock
 from .clock import CLOCK
+from .looks import BLIND, ENDED, GATE, LOOK_MS, look, rehearse, settled
 
 CURRENT, NOW, ROUND, LIVING, USED, SEMAPHORES, ENDING, TOLD, STREAMS = range(9)
 HOLDER, GUARD, GUARDIAN = range(STREAMS + 4, STREAMS + 7)
@@ -46,14 +42,12 @@ MAX_SEMAPHORES = 1 << 12
 _TEXT = 8 * (_FIRST_SEMAPHORE + MAX_SEMAPHORES)
 _TEXT_BYTES = 1 << 15
 NEVER = (1 << 63) - 1
-FILE, GATE = 1020, 1021
-"""High descriptors: the table's, which programs that are started inherit, and the own gate."""
-_LOOK_MS = 100
-"""How long a lost wake-up could last."""
+FILE = 1020
+"""A high descriptor: the table's, which programs that are started inherit; the next is the own gate."""
 _HELD = frozenset({_signal.SIGCHLD})
 
-_open, _close, _read, _write = calls.real_open, calls.real_close, calls.real_read, calls.real_write
-_pipe, _lockf, _getpid, _pidfd_open = calls.real_pipe2, calls.real_lockf, os.getpid, os.pidfd_open
+_open, _close, _write = calls.real_open, calls.real_close, calls.real_write
+_pipe, _lockf, _getpid = calls.real_pipe2, calls.real_lockf, os.getpid
 _real_sleep = clock._real_sleep
 
 
@@ -116,15 +110,16 @@ class Relay:
         caught = None
         self.reserved = -1
         place = _row(slot) + STATE
-        self._rehearse()
+        rehearse()
         while pid and self.table[place] == STARTING:
             try:
-                if self._look(pid):
+                if look(pid) == ENDED:
                     break
             except BaseException as error:  # a signal's handler
                 caught = error
         if self.table[place] == STARTING:
-            _settled(pid or _getpid())
+            if pid:
+                settled(pid)
             self._strike(slot)
         if caught is not None:
             raise caught
@@ -301,7 +296,7 @@ class Relay:
         collects = gc.isenabled()
         gc.disable()
         caught = None
-        self._rehearse()
+        rehearse()
         while table[CURRENT] != self.slot:
             try:
                 self._watch()
@@ -316,43 +311,31 @@ class Relay:
         """One look: at whom we guard, or else at the guardian, whose place we take when it is dead."""
         if self.table[GUARD] == self.slot:
             pid = self.table[HOLDER]
-            if self._look(pid):
+            found = look(pid)
+            if found == ENDED:
                 self._bury(pid)
+            elif found == BLIND:
+                self._delegate()
         else:
             pid = self.table[GUARDIAN]
-            if self._look(pid):
+            if look(pid) == ENDED:
                 self._inherit(pid)
 
-    def _rehearse(self) -> None:
-        """One look more, which finds the gate open; so that all further ones change nothing."""
-        _write(GATE, b".")
-        kept = [(self, self), (self, self)]
-        del kept
-        self._look(self.table[self.row + PID])
-
-    def _look(self, pid: int) -> bool:
-        """Wait for an opening of the gate, or for the end of ``pid``; whether that has come."""
-        poll = select.real_poll()
-        poll.register(GATE, select.POLLIN)
-        try:
-            watched = _pidfd_open(pid)
-        except ProcessLookupError:
-            return True
-        except OSError:  # the program holds all descriptors there are: others watch
-            _found(poll, GATE)
-            return False
-        try:
-            poll.register(watched, select.POLLIN)
-            return _found(poll, watched)
-        finally:
-            _close(watched)
+    def _delegate(self) -> None:
+        """Have another one guard, for we have no descriptor left to do it by."""
+        table = self.table
+        rows = [slot for slot, _ in self.living() if slot != table[CURRENT]]
+        self.guard(next((slot for slot in rows if slot > self.slot), rows[0]))
+        self._wake(table[GUARD])
 
     # Ends.
 
     def _bury(self, pid: int) -> None:
         """Pass on in the place of the dead that we guard."""
         table = self.table
-        _settled(pid)
+        if table[GUARD] != self.slot or table[HOLDER] != pid:
+            return  # it had passed on before it died
+        settled(pid)
         _lockf(FILE, os.F_LOCK, 1)
         try:
             slot = table[CURRENT]
@@ -362,7 +345,7 @@ class Relay:
         finally:
             _lockf(FILE, os.F_ULOCK, 1)
         if not slot:
-            _real_sleep(_LOOK_MS / 1000)  # the run is over
+            _real_sleep(LOOK_MS / 1000)  # the run is over
 
     def _inherit(self, pid: int) -> None:
         """Guard in the place of a guardian that was killed from outside; the first one does."""
@@ -399,10 +382,10 @@ class Relay:
             self.guard(self._other(slot, self.slot))
             self._wake(self.table[GUARD])
         calls.real_kill(pid, _signal.SIGKILL)
-        self._rehearse()
-        while not self._look(pid):
+        rehearse()
+        while look(pid) != ENDED:
             pass
-        _settled(pid)
+        settled(pid)
         self._strike(slot)
 
     def _tell(self) -> None:
@@ -421,26 +404,6 @@ class Relay:
         self.table[CURRENT] = chosen = min((slot for slot in rows if slot > self.slot), default=0)
         self._wake(chosen)
         self.rest()
-
-
-def _found(poll, watched: int) -> bool:
-    """Wait for either; empties the gate, and tells whether ``watched`` has come."""
-    came = False
-    for number, events in poll.poll(_LOOK_MS):
-        if number == GATE:
-            if events == select.POLLIN:
-                _read(GATE, 64)
-        elif number == watched:
-            came = True
-    return came
-
-
-def _settled(pid: int) -> None:
-    """Return when its parent has been sent SIGCHLD: the kernel's lock of all tasks is ours once."""
-    try:
-        calls.real_waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        pass  # another one's child
 
 
 def _identity() -> "tuple[int, int]":
