@@ -21,17 +21,19 @@ NOTHING, ENDED, BLIND = range(3)
 """What a look tells; ``BLIND``: the program holds all descriptors there are, so it saw the gate alone."""
 _pidfd_open, _getpid = os.pidfd_open, os.getpid
 _GATE_BYTES = 64
+_GONE, _NONE_LEFT = -1, -2
 
 
 def look(pid: int) -> int:
     """Wait for an opening of the gate, for the end of ``pid``, or for ``LOOK_MS``."""
     poll = select.real_poll()
     poll.register(GATE, select.POLLIN)
-    try:
-        watched = _pidfd_open(pid)
-    except ProcessLookupError:
+    watched = _opened(pid)
+    if watched < 0:
+        watched = _opened(pid)  # an error leaves two free blocks swapped; one more puts them back
+    if watched == _GONE:
         return ENDED
-    except OSError:
+    if watched == _NONE_LEFT:
         _found(poll, GATE)
         return BLIND
     try:
@@ -39,6 +41,15 @@ def look(pid: int) -> int:
         return _found(poll, watched)
     finally:
         calls.real_close(watched)
+
+
+def _opened(pid: int) -> int:
+    try:
+        return int(_pidfd_open(pid))
+    except ProcessLookupError:
+        return _GONE
+    except OSError:
+        return _NONE_LEFT
 
 
 def _found(poll, watched: int) -> int:
