@@ -5,9 +5,9 @@ import platform
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
@@ -35,6 +35,13 @@ class Observed:
     code: int
     cause: str
     left: tuple[tuple[str, bytes], ...]
+
+
+Disturbing = Callable[[int], AbstractContextManager[None]]
+
+
+def _undisturbed(_pid: int) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 @cache
@@ -80,14 +87,15 @@ def furnish(probe: str, folder: Path) -> None:
         subprocess.run([*words, str(FOLDER / f"{name}.c")], check=True)
 
 
-def record(folder: Path) -> Observed:
-    """Run ``probe.py`` of ``folder`` on a copy of it."""
+def record(folder: Path, disturbed: Disturbing = _undisturbed) -> Observed:
+    """Run ``probe.py`` of ``folder`` on a copy of it, ``disturbed`` by what is given the guest."""
     io = Scripted(b"")
     with Sandbox.start(test_image(), BOUNDS) as sandbox:
         with sandbox.writing():
             _copy(folder, sandbox.workspace_fd)
         job = replace(JOB, entry=EntryKind.SCRIPT, target="probe.py", limits=BOUNDS)
-        ended = sandbox.run(job, io)
+        with disturbed(sandbox.guest_pid):
+            ended = sandbox.run(job, io)
         return Observed(
             io.text("stdout"),
             io.text("stderr"),

@@ -8,11 +8,12 @@ import signal
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from os2shell.executors.sandbox import Image, Sandbox
-from tests.sandbox.guests import JOB, LIMITS, Run, Scripted
+from tests.sandbox.guests import JOB, LIMITS, Run, Scripted, children_of
 
 RACE = """
 import os, time
@@ -64,6 +65,32 @@ asyncio.run(main())
 """
 
 
+GUARDIAN_KILLED = """
+import os, time
+waits = os.fork()
+if not waits:
+    time.sleep(1e6)
+kills = os.fork()
+if not kills:
+    os.kill(waits, 9)
+    os.kill(os.getpid(), 9)
+print(os.waitpid(kills, 0), os.waitpid(waits, 0))
+"""
+GUARDIAN_DIES = """
+import os, time
+waits = os.fork()
+if not waits:
+    time.sleep(1e6)
+works = os.fork()
+if not works:
+    print(waits, flush=True)
+    for _ in range(3000):
+        sum(range(10000))
+    os._exit(3)
+print(os.waitpid(works, 0), os.waitpid(waits, 0))
+"""
+
+
 def test_lost_updates_of_processes_are_the_seeds_choice(ran: Run) -> None:
     results = {
         seed: {ran(RACE, seed=seed * 32).out for _ in range(2)} for seed in (b"a", b"b", b"c", b"d")
@@ -103,6 +130,36 @@ def test_sleeps_of_children_take_no_time_and_are_on_one_clock(ran: Run) -> None:
 def test_nobody_runs_after_the_first_process(ran: Run) -> None:
     code = "import os\nif os.fork() == 0:\n    while True: os.write(1, b'y')\nprint('end')"
     assert [(r.out, r.exit.code) for r in (ran(code) for _ in range(3))] == [("end\n", 0)] * 3
+
+
+def test_a_killed_guardian_is_replaced(ran: Run) -> None:
+    """Who passed on last is killed by whom it passed on to, which then dies without a word."""
+    begin = time.monotonic()
+    assert ran(GUARDIAN_KILLED).out == "(4, 9) (3, 9)\n"
+    assert time.monotonic() - begin < 10
+
+
+def test_a_guardian_that_is_killed_from_outside_is_replaced(image: Image) -> None:
+    """As the kernel's memory killer would, while the one that it guards works."""
+    io = Scripted()
+    with Sandbox.start(image, LIMITS) as started:
+
+        def kill() -> None:
+            while not io.text("stdout"):
+                time.sleep(0.01)
+            os.kill(children_of(started.guest_pid)[0], signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        ended = started.run(replace(JOB, target=GUARDIAN_DIES), io)
+        killer.join()
+    assert (ended.code, io.text("stdout")) == (0, "3\n(4, 768) (3, 9)\n"), io.text("stderr")
+
+
+def test_what_a_waiting_process_repeats_leaves_no_trace_in_memory(ran: Run) -> None:
+    """So its addresses, and the order of its sets, do not tell how long it waited."""
+    result = ran(Path(__file__).with_name("traceless.py").read_text())
+    assert result.out.splitlines() == ["swap 1", "swap 3"], result.err
 
 
 def test_first_process_that_a_child_kills_ends_the_run(ran: Run) -> None:

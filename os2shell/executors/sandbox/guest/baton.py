@@ -35,6 +35,7 @@ _LOCK_POINTS = 128
 _CLOCK_POINTS = 128
 _LOOKS = 16
 _SWITCH_SECONDS = 0.1
+_QUICK_LOOKS = 3
 _NEVER = 1 << 100
 _SECOND_NS = 1_000_000_000
 _STEP_NS = 1_000_000
@@ -377,8 +378,9 @@ def _gone(tid: int) -> None:
             _real_kill(tid, 0)
         except OSError:
             return
-        turns += 1
-        _real_sleep(0 if turns < 3 else 0.00002)
+        if turns < _QUICK_LOOKS:  # counted no further: large numbers lie in memory
+            turns += 1
+        _real_sleep(0 if turns < _QUICK_LOOKS else 0.00002)
 
 
 def _report(error: BaseException, function) -> None:

@@ -9,7 +9,7 @@ goes on there, for the clock is common: it travels with the relay. When there is
 that is a deadlock, and is told by every process in turn.
 
 A newborn process is awaited until it stands at its gate, a dying one until the kernel calls it dead:
-whoever passed on watches whom it passed on to, and passes on in the place of the dead. So neither a
+whoever passed on guards whom it passed on to, and passes on in the place of the dead. So neither a
 crash nor SIGKILL loses the relay. With the first process everything ends: nobody runs after it.
 """
 
@@ -20,15 +20,17 @@ import _signal
 import gc
 import mmap
 import os
-import select
 
 from . import calls, clock, deadlock
 from .clock import CLOCK
+from .looks import BLIND, ENDED, GATE, LOOK_MS, look, rehearse, settled
 
 CURRENT, NOW, ROUND, LIVING, USED, SEMAPHORES, ENDING, TOLD, STREAMS = range(9)
+HOLDER, GUARD, GUARDIAN = range(STREAMS + 4, STREAMS + 7)
 _HEAD = 16
 """Words of 8 bytes. ``USED``: rows that were ever taken; ``TOLD``: bytes of what a deadlock tells;
-``STREAMS``: device and inode of the run's two outputs."""
+``STREAMS``: device and inode of the run's two outputs; ``HOLDER``: the process of ``CURRENT``;
+``GUARD``, ``GUARDIAN``: row and process of the one that passes on in its place when it dies."""
 PID, STATE, DEADLINE, SIGNALS, ASKED, INNER = range(6)
 _ROW = 8
 _ROWS = 512
@@ -40,14 +42,12 @@ MAX_SEMAPHORES = 1 << 12
 _TEXT = 8 * (_FIRST_SEMAPHORE + MAX_SEMAPHORES)
 _TEXT_BYTES = 1 << 15
 NEVER = (1 << 63) - 1
-FILE, GATE = 1020, 1021
-"""High descriptors: the table's, which programs that are started inherit, and the own gate."""
-_LOOK_MS = 100
-"""How long a lost wake-up could last."""
+FILE = 1020
+"""A high descriptor: the table's, which programs that are started inherit; the next is the own gate."""
 _HELD = frozenset({_signal.SIGCHLD})
 
-_open, _close, _read, _write = calls.real_open, calls.real_close, calls.real_read, calls.real_write
-_pipe, _lockf, _getpid, _pidfd_open = calls.real_pipe2, calls.real_lockf, os.getpid, os.pidfd_open
+_open, _close, _write = calls.real_open, calls.real_close, calls.real_write
+_pipe, _lockf, _getpid = calls.real_pipe2, calls.real_lockf, os.getpid
 _real_sleep = clock._real_sleep
 
 
@@ -109,13 +109,17 @@ class Relay:
         """Wait until the child stands at its gate, or is dead; 0 is a child that never was."""
         caught = None
         self.reserved = -1
-        while pid and self.table[_row(slot) + STATE] == STARTING:
+        place = _row(slot) + STATE
+        rehearse()
+        while pid and self.table[place] == STARTING:
             try:
-                if self._look(pid):
+                if look(pid) == ENDED:
                     break
             except BaseException as error:  # a signal's handler
                 caught = error
-        if self.table[_row(slot) + STATE] == STARTING:
+        if self.table[place] == STARTING:
+            if pid:
+                settled(pid)
             self._strike(slot)
         if caught is not None:
             raise caught
@@ -179,12 +183,30 @@ class Relay:
         table = self.table
         table[NOW] = max(table[NOW], CLOCK.now)
         self._hold()
-        table[CURRENT] = chosen = self._next(self.slot)
+        chosen = self._next(self.slot)
         caught = None
         if chosen != self.slot:
-            self._wake(chosen)
+            self._give(chosen)
             caught = self._await()
         self._received(caught)
+
+    def _give(self, chosen: int) -> None:
+        """Make ``chosen`` the one that runs, guarded by us; us, guarded by the first other one."""
+        table = self.table
+        self.guard(self.slot if chosen != self.slot else self._other(chosen))
+        table[HOLDER] = table[_row(chosen) + PID]
+        table[CURRENT] = chosen
+        self._wake(chosen if chosen != self.slot else table[GUARD])
+
+    def _other(self, *slots: int) -> int:
+        """The first process that is none of these; the first of all where there is none."""
+        return next((slot for slot, _ in self.living() if slot not in slots), 0)
+
+    def guard(self, slot: int) -> None:
+        """Have the process of row ``slot`` pass on in the place of the one that runs when it dies."""
+        table = self.table
+        table[GUARDIAN] = table[_row(slot) + PID]
+        table[GUARD] = slot
 
     def _next(self, after: int) -> int:
         """The next row that may have something to do; moves the clock when that helps."""
@@ -231,7 +253,9 @@ class Relay:
         if table[NOW] > CLOCK.now:
             CLOCK.go(table[NOW])
         signals, table[row + SIGNALS] = table[row + SIGNALS], 0
-        if signals or _signal.SIGCHLD in _signal.sigpending():
+        if signals or (
+            callable(_signal.getsignal(_signal.SIGCHLD)) and _signal.SIGCHLD in _signal.sigpending()
+        ):
             self.baton.wake_main()
         held, self._held = self._held, frozenset()
         _signal.pthread_sigmask(_signal.SIG_UNBLOCK, held)
@@ -272,12 +296,10 @@ class Relay:
         collects = gc.isenabled()
         gc.disable()
         caught = None
+        rehearse()
         while table[CURRENT] != self.slot:
             try:
-                slot = table[CURRENT]
-                pid = table[_row(slot) + PID]
-                if self._look(pid):
-                    self._bury(slot, pid)
+                self._watch()
             except BaseException as error:  # an interrupt from outside
                 caught = error
                 table[self.row + STATE], table[self.row + ASKED] = READY, -1
@@ -285,44 +307,55 @@ class Relay:
             gc.enable()
         return caught
 
-    def _look(self, pid: int) -> bool:
-        """Wait for an opening of the gate, or for the end of ``pid``; whether that has come."""
-        poll = select.real_poll()
-        poll.register(GATE, select.POLLIN)
-        try:
-            watched = _pidfd_open(pid)
-        except ProcessLookupError:
-            return True
-        except OSError:  # the program holds all descriptors there are: others watch
-            poll.poll(_LOOK_MS)
-            return False
-        try:
-            poll.register(watched, select.POLLIN)
-            ready = dict(poll.poll(_LOOK_MS))
-            ended = watched in ready
-        finally:
-            _close(watched)
-        if ready.get(GATE, 0) == select.POLLIN:
-            _read(GATE, 64)
-        if ended:
-            _settled(pid)
-        return ended
+    def _watch(self) -> None:
+        """One look: at whom we guard, or else at the guardian, whose place we take when it is dead."""
+        if self.table[GUARD] == self.slot:
+            pid = self.table[HOLDER]
+            found = look(pid)
+            if found == ENDED:
+                self._bury(pid)
+            elif found == BLIND:
+                self._delegate()
+        else:
+            pid = self.table[GUARDIAN]
+            if look(pid) == ENDED:
+                self._inherit(pid)
+
+    def _delegate(self) -> None:
+        """Have another one guard, for we have no descriptor left to do it by."""
+        table = self.table
+        rows = [slot for slot, _ in self.living() if slot != table[CURRENT]]
+        self.guard(next((slot for slot in rows if slot > self.slot), rows[0]))
+        self._wake(table[GUARD])
 
     # Ends.
 
-    def _bury(self, slot: int, pid: int) -> None:
-        """Pass on in the place of the dead, unless another one was quicker."""
+    def _bury(self, pid: int) -> None:
+        """Pass on in the place of the dead that we guard."""
         table = self.table
-        if slot == 0:
-            _real_sleep(_LOOK_MS / 1000)  # the run is over
+        if table[GUARD] != self.slot or table[HOLDER] != pid:
+            return  # it had passed on before it died
+        settled(pid)
+        _lockf(FILE, os.F_LOCK, 1)
+        try:
+            slot = table[CURRENT]
+            if table[GUARD] == self.slot and table[HOLDER] == pid and slot:
+                self._strike(slot)
+                self._give(self._next(slot))
+        finally:
+            _lockf(FILE, os.F_ULOCK, 1)
+        if not slot:
+            _real_sleep(LOOK_MS / 1000)  # the run is over
+
+    def _inherit(self, pid: int) -> None:
+        """Guard in the place of a guardian that was killed from outside; the first one does."""
+        table = self.table
+        if table[GUARDIAN] != pid or table[CURRENT] == self.slot:
             return
         _lockf(FILE, os.F_LOCK, 1)
         try:
-            if table[CURRENT] == slot and table[_row(slot) + PID] == pid:
-                self._strike(slot)
-                chosen = self._next(slot)
-                table[CURRENT] = chosen
-                self._wake(chosen)
+            if table[GUARDIAN] == pid:
+                self.guard(self.slot)
         finally:
             _lockf(FILE, os.F_ULOCK, 1)
 
@@ -343,10 +376,16 @@ class Relay:
         while True:
             _real_sleep(1)
 
-    def killed(self, slot: int, pid: int) -> None:
-        """Wait for the end of a waiting process that was sent SIGKILL."""
-        while not self._look(pid):
+    def kill(self, slot: int, pid: int) -> None:
+        """Send SIGKILL to a waiting process, which guards nobody any more, and wait for its end."""
+        if self.table[GUARD] == slot:
+            self.guard(self._other(slot, self.slot))
+            self._wake(self.table[GUARD])
+        calls.real_kill(pid, _signal.SIGKILL)
+        rehearse()
+        while look(pid) != ENDED:
             pass
+        settled(pid)
         self._strike(slot)
 
     def _tell(self) -> None:
@@ -365,14 +404,6 @@ class Relay:
         self.table[CURRENT] = chosen = min((slot for slot in rows if slot > self.slot), default=0)
         self._wake(chosen)
         self.rest()
-
-
-def _settled(pid: int) -> None:
-    """Return when its parent has been sent SIGCHLD: the kernel's lock of all tasks is ours once."""
-    try:
-        calls.real_waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        pass  # another one's child
 
 
 def _identity() -> "tuple[int, int]":
@@ -406,6 +437,7 @@ def begin(baton) -> Relay:
         table[STREAMS + at] = word
     table[NOW], table[LIVING], table[USED] = CLOCK.now, 1, 1
     table[relay.row + PID], table[relay.row + STATE] = _getpid(), READY
+    table[HOLDER] = table[GUARDIAN] = _getpid()
     return relay
 
 

@@ -73,8 +73,7 @@ def _send(pid: int, number: int) -> None:
         calls.real_kill(pid, number)  # a zombie, or no process of ours
         return
     if slot and number == _signal.SIGKILL:
-        calls.real_kill(pid, number)
-        WORLD.relay.killed(slot, pid)
+        WORLD.relay.kill(slot, pid)
     elif number == _signal.SIGKILL:
         calls.real_kill(pid, number)  # the first process: with it all ends
         WORLD.relay.rest()

@@ -1,0 +1,71 @@
+"""Halts single processes of a running guest from outside, at random moments, and lets them go on."""
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_AT_ONCE = 3
+_HALT_SECONDS = 0.02
+_GAP_SECONDS = 0.003
+_LONG_SECONDS = 0.15
+_LONG_ONE_IN = 40
+
+
+@contextmanager
+def halting(guest_pid: int) -> Iterator[None]:
+    """Meanwhile no process of ``guest_pid``'s namespace gets on as it would; each goes on at last.
+
+    A halt tells a process's parent by SIGCHLD: a guest that handles that signal sees it.
+    """
+    over = threading.Event()
+    halts = threading.Thread(target=_halt_at_random, args=(guest_pid, over))
+    halts.start()
+    try:
+        yield
+    finally:
+        over.set()
+        halts.join()
+
+
+def _halt_at_random(guest_pid: int, over: threading.Event) -> None:
+    chance = random.Random()
+    while not over.is_set():
+        living = _guests(guest_pid)
+        for pid in chance.sample(living, min(len(living), chance.randint(1, _AT_ONCE))):
+            longest = _LONG_SECONDS if not chance.randrange(_LONG_ONE_IN) else _HALT_SECONDS
+            _halt(pid, chance.random() * longest)
+        time.sleep(chance.random() * _GAP_SECONDS)
+
+
+def _halt(pid: int, seconds: float) -> None:
+    """By pidfd: the number may be another's by the time it goes on."""
+    try:
+        held = os.pidfd_open(pid)
+    except OSError:
+        return  # it has ended
+    try:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(held, signal.SIGSTOP)
+            time.sleep(seconds)
+            signal.pidfd_send_signal(held, signal.SIGCONT)
+    finally:
+        os.close(held)
+
+
+def _guests(guest_pid: int) -> list[int]:
+    """All processes of the guest's namespace but its first, which is bubblewrap's."""
+    space = _space(guest_pid)
+    numbers = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+    return [pid for pid in numbers if pid >= guest_pid and space and _space(pid) == space]
+
+
+def _space(pid: int) -> str:
+    try:
+        return str(Path(f"/proc/{pid}/ns/pid").readlink())
+    except OSError:
+        return ""  # gone, or another user's
