@@ -16,6 +16,7 @@ left to ``layers_of``, which reads it from the kernel. A tree of busy guests wei
 one process; CPU time itself is limited by the supervisor.
 """
 
+import errno
 import os
 import signal
 import threading
@@ -39,6 +40,7 @@ SPARE_PROCESSES = 10
 _PREFIX = "os2"
 _LEAF = "os2-shell"
 _REMOVE_SECONDS = 0.2
+_LOOKS = 20
 _serials = count(1)
 
 
@@ -192,19 +194,29 @@ def _hand_down(parent: Path, names: set[str]) -> None:
     names = names - set(control.read_text().split())
     if not names:
         return
-    text = " ".join(f"+{name}" for name in sorted(names))
-    try:
-        control.write_text(text)
-    except OSError:
-        status = parent.stat()
+    if (parent / "cgroup.type").exists():  # the machine's own root has none, and may hold both
+        _move_aside(parent)
+    control.write_text(" ".join(f"+{name}" for name in sorted(names)))
+
+
+def _move_aside(parent: Path) -> None:
+    """Leave no process in ``parent``; OSError where they are not ours to move, or do not end.
+
+    Not left to EBUSY: ``pids`` and ``cpu`` alone are handed down beside processes, to children that
+    nobody can join. Who forks between our look and its move leaves a child: we look again.
+    """
+    status, leaf = parent.stat(), parent / _LEAF
+    for _ in range(_LOOKS):
+        pids = (parent / "cgroup.procs").read_text().split()
+        if not pids:
+            return
         if status.st_uid != os.geteuid() or (os.geteuid() == 0 and not _is_root(parent)):
-            raise  # not ours to rearrange
-        leaf = parent / _LEAF
+            break
         leaf.mkdir(exist_ok=True)
-        for pid in (parent / "cgroup.procs").read_text().split():
+        for pid in pids:
             with suppress(ProcessLookupError):
                 (leaf / "cgroup.procs").write_text(pid)
-        control.write_text(text)
+    raise OSError(errno.EBUSY, "processes stay", str(parent))
 
 
 def _is_root(folder: Path) -> bool:
