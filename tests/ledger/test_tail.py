@@ -122,7 +122,7 @@ def test_a_ledger_in_memory_is_followed() -> None:
 
 
 def test_another_process_is_seen_at_the_next_look(small: Path) -> None:
-    """Looks are less than 50 ms apart; how late a record is seen by the clock, bench/ measures."""
+    """However busy the machine is: each record, in order, with looks less than 50 ms apart."""
     seen: list[Json] = []
     pauses: list[float] = []
 
@@ -138,6 +138,26 @@ def test_another_process_is_seen_at_the_next_look(small: Path) -> None:
         assert writer.wait() == 0
     assert seen == list(range(30))
     assert min(pauses) < 0.05
+
+
+@pytest.mark.slow
+def test_another_process_is_seen_within_50_ms(small: Path) -> None:
+    """The median of 30 appends; a busy machine may be late with one of three rounds, not with all."""
+    medians: list[float] = []
+    for turn in range(3):
+        with TokenSignatureLedger.read_only(small) as reader:
+            words = [sys.executable, "-c", WRITER, str(small), "30"]
+            late = []
+            with subprocess.Popen(words, cwd=ROOT) as writer:
+                for record in tail(reader, query=Query(kind="tick", limit=30)):
+                    at = record.attributes["at"]
+                    assert isinstance(at, int)
+                    late.append((time.monotonic_ns() - at) / 1e6)
+                assert writer.wait() == 0
+        medians.append(sorted(late)[15])
+        if medians[turn] < 50:
+            return
+    pytest.fail(f"medians of {medians} ms")
 
 
 # The commands

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -27,6 +28,15 @@ def test_present_image_is_opened_by_names_alone(image: Image, image_cache: Path)
     assert (found, said) == (image, [])
     inside = [path for path in opened if path.startswith(str(image_cache))]
     assert 0 < len(inside) < 8, inside
+
+
+def test_present_image_opens_within_50_ms(image: Image, image_cache: Path) -> None:
+    best = 1.0
+    for _ in range(20):
+        begin = time.perf_counter()
+        assert load_image(image_cache, tell=str) == image
+        best = min(best, time.perf_counter() - begin)
+    assert best < 0.05
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from os2shell.executors.sandbox.cgroup import places
-from tests.house import DEFAULT_MANIFEST, ROOT_CACHE, Os2, strict_without_groups
+from tests.house import DEFAULT_MANIFEST, ROOT_CACHE, Os2, strict
 
 IMAGES = {} if os.getuid() == 0 else {"OS2_IMAGES": str(ROOT_CACHE / "os2shell" / "images")}
 """Where the others' images lie, for shells that take themselves for another user."""
@@ -63,12 +63,12 @@ def test_unreadable_file_names_it(os2: Os2) -> None:
 
 
 def test_denied_command_is_recorded(os2: Os2) -> None:
-    strict = str(strict_without_groups(os2))
-    ran = os2.run("--manifest", strict, "python", "-c", "1", code=126)
+    manifest = strict(os2)
+    ran = os2.run("--manifest", manifest, "python", "-c", "1", code=126)
     assert "process.spawn" in ran.errors
     failed = os2.records("--kind", "command.failed")[-1]["attributes"]
     assert (failed["cause"], failed["rule"]) == ("denied", "process.spawn:python")
-    assert os2.run("--manifest", strict, "pyvm", "--eval", "2*2").text == "4\n"
+    assert os2.run("--manifest", manifest, "pyvm", "--eval", "2*2").text == "4\n"
 
 
 def test_denied_at_admission_is_recorded(os2: Os2) -> None:

@@ -1,6 +1,7 @@
 """A forked run of ``os2`` is what a new process is: same words, streams, folder, ending."""
 
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -45,8 +46,10 @@ def test_each_has_its_own_folder_and_environment(tmp_path: Path) -> None:
 def test_a_run_that_takes_too_long_is_killed(os2: Os2) -> None:
     code = "import os, select; select.select([os.pipe()[0]], [], [])"
     for seconds in (2, 4, 8, 16):  # on a busy machine it is killed before it has begun
+        began = time.monotonic()
         with pytest.raises(subprocess.TimeoutExpired):
             os2.run("python", "-c", code, seconds=seconds)
+        assert time.monotonic() - began < seconds + 18
         if "interrupted" in os2.run("pyvm", "--eval", "1").errors:
             return
     pytest.fail("none was killed while it ran")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house import Os2, strict_without_groups
+from tests.house import Os2, strict
 
 
 def test_export_leaves_the_ledger_whole_and_overwrites_nothing(os2: Os2) -> None:
@@ -120,7 +120,5 @@ def test_help_where_people_look_for_it(os2: Os2) -> None:
 
 
 def test_a_limit_names_its_key(os2: Os2) -> None:
-    ran = os2.run(
-        "--manifest", str(strict_without_groups(os2)), "pyvm", "--eval", "'x' * 5_000_000", code=124
-    )
+    ran = os2.run("--manifest", strict(os2), "pyvm", "--eval", "'x' * 5_000_000", code=124)
     assert "output_mib = 4 in manifest strict" in ran.errors
