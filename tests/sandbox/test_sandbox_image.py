@@ -10,6 +10,8 @@ import pytest
 
 from os2shell.executors.sandbox import Image, ImageUnavailable, load_image
 from os2shell.executors.sandbox.bubblewrap import arguments, probe
+from os2shell.executors.sandbox.contents import ENVIRONMENT
+from os2shell.executors.sandbox.folder_cache import CachedFolder
 
 
 def test_present_image_is_opened_by_names_alone(image: Image, image_cache: Path) -> None:
@@ -87,17 +89,19 @@ def test_cache_that_cannot_be_written_is_named() -> None:
 
 
 def test_command_line_names_no_other_path_of_the_host() -> None:
+    extra = CachedFolder("aa", Path("/cache/packages"), {})
+    image = Image("bb", Path("/cache/root"), "3.11.2", "/py/bin/python3.11")
     words = arguments(
         bwrap="/usr/bin/bwrap",
-        image=Path("/cache/root"),
-        interpreter="/py/bin/python3.11",
+        image=image.with_mount(ENVIRONMENT, extra),
         space_bytes=1,
         filter_fd=9,
     )
     binds = [words[n + 1 : n + 3] for n, word in enumerate(words) if "bind" in word]
     assert binds[0] == ("/cache/root", "/")
-    assert all(outside.startswith("/cache/root/os2/proc/") for outside, _ in binds[1:])
-    assert all(inside.startswith("/proc/") for _, inside in binds[1:])
+    assert binds[1] == ("/cache/packages", "/env")
+    assert all(outside.startswith("/cache/root/os2/proc/") for outside, _ in binds[2:])
+    assert all(inside.startswith("/proc/") for _, inside in binds[2:])
     for needed in ("--unshare-net", "--disable-userns", "--die-with-parent", "--new-session"):
         assert needed in words
     assert words[words.index("--cap-drop") + 1] == "ALL"

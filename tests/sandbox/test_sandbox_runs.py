@@ -156,7 +156,7 @@ def test_unclosed_file_is_flushed_at_exit(ran: Run) -> None:
 def test_nothing_of_the_host_is_visible(ran: Run) -> None:
     out = ran("import os; print(os.listdir('/'), os.listdir('/proc/self/fd'))").out
     assert out == (
-        "['dev', 'etc', 'lib', 'lib64', 'os2', 'proc', 'py', 'tmp', 'usr', 'w'] "
+        "['dev', 'env', 'etc', 'lib', 'lib64', 'os2', 'proc', 'py', 'tmp', 'tools', 'usr', 'w'] "
         "['0', '1', '1000', '2', '3']\n"
     )
 

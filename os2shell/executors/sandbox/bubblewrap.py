@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from os2shell.executors.sandbox.errors import SandboxUnavailable
+from os2shell.executors.sandbox.image import Image
 from os2shell.executors.sandbox.native import NET
 from os2shell.executors.sandbox.synthetic import FOLDER, binds
 
@@ -65,13 +66,12 @@ BOOT = "import sys; sys.path.insert(0, '/os2'); from os2guest import boot; sys.e
 def arguments(
     *,
     bwrap: str,
-    image: Path,
-    interpreter: str,
+    image: Image,
     space_bytes: int,
     filter_fd: int | None,
     empty_fds: tuple[int, ...] = (),
 ) -> tuple[str, ...]:
-    """The whole command line that runs the guest's boot in ``image`` (a path of the host).
+    """The whole command line that runs the guest's boot in ``image``, its mounts read-only.
 
     ``space_bytes`` is the size of ``/w``, and that of ``/tmp``. ``filter_fd`` reads the compiled
     filter of system calls; None is for a machine that has none, whose runs lack that layer.
@@ -82,21 +82,23 @@ def arguments(
     words += ["--disable-userns", "--assert-userns-disabled"]
     words += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     words += ["--clearenv"]
-    for name, value in (*ENVIRONMENT, *((PRELOAD,) if (image / NET).exists() else ())):
+    for name, value in (*ENVIRONMENT, *((PRELOAD,) if image.has_net else ())):
         words += ["--setenv", name, value]
     words += ["--hostname", HOSTNAME, "--uid", str(GUEST_ID), "--gid", str(GUEST_ID)]
-    words += ["--ro-bind", str(image), "/", "--proc", "/proc", "--dev", "/dev"]
+    words += ["--ro-bind", str(image.root), "/", "--proc", "/proc", "--dev", "/dev"]
+    for mount in image.mounts:
+        words += ["--ro-bind", str(mount.folder), mount.place]
     for number, device in zip(empty_fds, DEVICES, strict=False):
         words += ["--bind-data", str(number), device]
     words += ["--remount-ro", "/dev"]
     words += ["--size", str(space_bytes), "--tmpfs", "/tmp"]  # noqa: S108 - inside the sandbox
     words += ["--size", str(space_bytes), "--tmpfs", WORKSPACE, "--chdir", WORKSPACE]
     for name, path in binds():
-        words += ["--ro-bind", str(image / FOLDER / name), path]
+        words += ["--ro-bind", str(image.root / FOLDER / name), path]
     words += ["--remount-ro", "/proc"]
     if filter_fd is not None:
         words += ["--seccomp", str(filter_fd)]
-    words += ["--", interpreter, *FLAGS, "-c", BOOT]
+    words += ["--", image.executable, *FLAGS, "-c", BOOT]
     return tuple(words)
 
 

@@ -58,7 +58,10 @@ _PROMISED = (
     "libstdc++.so.6", "libutil.so.1", "libz.so.1",
 )  # fmt: skip
 """What wheels do not bring along, for every Linux has it (PEP 600); copied where this one has."""
-_MOUNT_POINTS = ("proc", "dev", "tmp", "w")
+ENVIRONMENT, TOOLS = "/env", "/tools"
+"""Where a run finds the packages of its environment, and programs that are not Python's."""
+PLACES = (ENVIRONMENT, TOOLS)
+_MOUNT_POINTS = ("proc", "dev", "tmp", "w", *(place.lstrip("/") for place in PLACES))
 
 
 @dataclass(frozen=True, slots=True)

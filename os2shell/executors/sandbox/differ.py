@@ -10,11 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from os2shell.executors.sandbox.folder_cache import LIST, ROOT
 from os2shell.executors.sandbox.image import Image
 
 SHOWN_PATHS = 20
-_ROOT = "root"
-_LIST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ def image_difference(cache: Path, recorded: str, present: Image) -> ImageDiffere
     home = _home_of(cache, recorded)
     if home is None:
         return ImageDifference(known=False, interpreter=present.interpreter)
-    then, now = home / _ROOT, present.root
+    then, now = home / ROOT, present.root
     before, after = _names(home), _names(now.parent)
     missing, added = sorted(before - after), sorted(after - before)
     changed = [name for name in sorted(before & after) if not _same(then / name, now / name)]
@@ -52,7 +51,7 @@ def image_difference(cache: Path, recorded: str, present: Image) -> ImageDiffere
 
 
 def _home_of(cache: Path, digest: str) -> Path | None:
-    for home in sorted(cache.glob(f"*/{_LIST}")):
+    for home in sorted(cache.glob(f"*/{LIST}")):
         with suppress(OSError, ValueError, KeyError, TypeError):
             if json.loads(home.read_bytes())["digest"] == digest:
                 return home.parent
@@ -61,7 +60,7 @@ def _home_of(cache: Path, digest: str) -> Path | None:
 
 def _names(home: Path) -> set[str]:
     """What the list names, but for compiled code, which only repeats its source."""
-    names = str(json.loads((home / _LIST).read_bytes())["names"]).split("\0")
+    names = str(json.loads((home / LIST).read_bytes())["names"]).split("\0")
     return {name for name in names if "__pycache__" not in name}
 
 

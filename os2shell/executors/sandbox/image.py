@@ -1,38 +1,29 @@
 """The image: a hermetic, content-addressed copy of an interpreter, the whole root of a sandbox.
 
-Life of an image: absent → building (in a temporary folder beside it, under the cache's lock) →
-present (one rename) → removed when a file of it was changed, and built again. A build that dies
-leaves a temporary folder, which the next builder removes: only the holder of the lock builds, so
-any temporary folder it finds is stale. Nothing is ever changed inside a present image.
-
-``load_image`` trusts a present image after a stat walk against the list made at build time (size,
-mtime, ctime, inode of every file and folder); it does not read contents again. That finds accidents
-and ordinary tampering, not an owner of the disk who also rewrites the list. What goes into an image
-is left to ``contents``.
+What goes into an image is left to ``contents``, how it is kept to ``folder_cache``. A run may have
+more folders of the same kind beside it, read-only at places that every image has for them.
 """
 
-import fcntl
-import json
-import os
-import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
-from blake3 import blake3
-
-from os2shell.executors.sandbox.contents import Interpreter, build_root, guest_files
-from os2shell.executors.sandbox.errors import ImageDamaged, ImageUnavailable
+from os2shell.executors.sandbox.contents import build_root, guest_files
+from os2shell.executors.sandbox.errors import ImageUnavailable
+from os2shell.executors.sandbox.folder_cache import CachedFolder, FolderCache, Tell
 from os2shell.executors.sandbox.native import NET, compiler
 
-Tell = Callable[[str], None]
-_FORMAT = 4
-_LIST = "manifest.json"
-_STATS = "stats"
-_TEMPORARY = "building-"
+_FORMAT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """``folder`` is seen at ``place``, an absolute path inside, and cannot be written."""
+
+    place: str
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +34,16 @@ class Image:
     root: Path
     interpreter: str
     executable: str
+    mounts: tuple[Mount, ...] = ()
 
     @property
     def has_net(self) -> bool:
         """Whether the net below Python could be compiled for it."""
         return (self.root / NET).exists()
+
+    def with_mount(self, place: str, folder: CachedFolder) -> "Image":
+        """Have ``folder`` at ``place``, one of ``contents.PLACES``."""
+        return replace(self, mounts=(*self.mounts, Mount(place, folder.root)))
 
 
 def quiet(_line: str) -> None:
@@ -57,24 +53,20 @@ def quiet(_line: str) -> None:
 def load_image(cache: Path, *, interpreter: Path | None = None, tell: Tell = quiet) -> Image:
     """The image of ``interpreter`` (default: the one running now), built first if it must be.
 
-    ``cache`` is made if absent, and must be reachable for the uid that sandboxes run as. ``tell``
-    gets one line before a build. Raises ``ImageUnavailable``.
+    ``tell`` gets one line before a build. Raises ``ImageUnavailable``.
     """
     executable = _base_executable(interpreter)
-    home = cache / _key(executable)
-    try:
-        return _opened(home)
-    except FileNotFoundError:
-        reason = "once"
-    except ImageDamaged as error:
-        reason = f"again, because {error.found}"
-    with _locked(cache):
-        try:
-            return _opened(home)  # somebody else built it while we waited
-        except (FileNotFoundError, ImageDamaged):
-            tell(f"preparing the Python image, {reason}: {executable}")
-            _build(cache, home, executable)
-        return _opened(home)
+
+    def fill(root: Path) -> Mapping[str, str]:
+        copied = build_root(root, executable)
+        return {"executable": copied.inside, "interpreter": copied.version}
+
+    kept = FolderCache(cache, "image").load(
+        _key(executable),
+        fill,
+        lambda reason: tell(f"preparing the Python image, {reason}: {executable}"),
+    )
+    return Image(kept.digest, kept.root, kept.about["interpreter"], kept.about["executable"])
 
 
 def _base_executable(interpreter: Path | None) -> Path:
@@ -100,103 +92,3 @@ def _key(executable: Path) -> str:
     for name, path in guest_files():
         key.update(f"{name}\0".encode() + blake2b(path.read_bytes()).digest())
     return key.hexdigest()
-
-
-def _walk(root: Path) -> Iterator[str]:
-    """Every file and folder below ``root``, relative, sorted; the root itself is ``.``."""
-    found = ["."]
-    for folder, folders, files in os.walk(root):
-        inside = os.path.relpath(folder, root)
-        found += [os.path.normpath(os.path.join(inside, name)) for name in [*folders, *files]]  # noqa: PTH118 - thousands of paths, where pathlib costs a second
-    return iter(sorted(found))
-
-
-def _stats(root: Path, names: list[str]) -> bytes:
-    """Size, mtime, ctime and inode of each name, as lines; read through one folder descriptor."""
-    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        statuses = [os.lstat(name, dir_fd=folder) for name in names]
-    finally:
-        os.close(folder)
-    return b"\n".join(
-        b"%d %d %d %d" % (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-        for status in statuses
-    )
-
-
-def _opened(home: Path) -> Image:
-    """The image at ``home``; FileNotFoundError when absent, ``ImageDamaged`` when changed."""
-    about = json.loads((home / _LIST).read_bytes())
-    root = home / "root"
-    names = about["names"].split("\0")
-    expected = (home / _STATS).read_bytes()
-    try:
-        found = _stats(root, names)
-    except OSError as error:
-        raise ImageDamaged(f"{error.filename} of the cached image is gone") from None
-    if found != expected:
-        pairs = zip(names, found.split(b"\n"), expected.split(b"\n"), strict=False)
-        changed = next((name for name, now, then in pairs if now != then), "its list")
-        raise ImageDamaged(f"{changed} of the cached image was changed")
-    return Image(about["digest"], root, about["interpreter"], about["executable"])
-
-
-def _build(cache: Path, home: Path, executable: Path) -> None:
-    """Build beside ``home``, then put it there with one rename; the lock is held."""
-    for stale in cache.glob(_TEMPORARY + "*"):
-        shutil.rmtree(stale)
-    temporary = cache / f"{_TEMPORARY}{home.name}"
-    root = temporary / "root"
-    try:
-        root.mkdir(parents=True)
-        interpreter: Interpreter = build_root(root, executable)
-        names = list(_walk(root))
-        about = {
-            "digest": _digest(root, names),
-            "executable": interpreter.inside,
-            "interpreter": interpreter.version,
-            "names": "\0".join(names),
-        }
-        (temporary / _LIST).write_text(json.dumps(about))
-        (temporary / _STATS).write_bytes(_stats(root, names))
-        if home.exists():
-            # A crash between the two renames leaves no image and one stale folder: built again.
-            home.rename(cache / f"{_TEMPORARY}damaged")
-        temporary.rename(home)
-    except OSError as error:
-        raise ImageUnavailable(
-            f"cannot write the image below {cache} ({error.strerror}: {error.filename})",
-            expected="a writable cache folder with 200 MB free",
-        ) from error
-    finally:
-        for leftover in cache.glob(_TEMPORARY + "*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _digest(root: Path, names: list[str]) -> str:
-    """Hex BLAKE3 over the sorted (path, mode, content digest) of every file and folder."""
-    total = blake3()
-    for name in names:
-        path = root / name
-        mode = path.lstat().st_mode
-        content = blake3(path.read_bytes()).digest() if path.is_file() else b""
-        total.update(f"{name}\0{mode:o}\0".encode() + content)
-    return total.hexdigest()
-
-
-@contextmanager
-def _locked(cache: Path) -> Iterator[None]:
-    """Hold the cache: one builder at a time; the kernel lets go when the holder dies."""
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        lock = os.open(cache / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise ImageUnavailable(
-            f"cannot use the image cache {cache} ({error.strerror})",
-            expected="a writable folder",
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)

@@ -183,8 +183,7 @@ def _spawn(image: Image, limits: Limits) -> GuestProcess:
     given = empty_fds if filter_fd is None else (*empty_fds, filter_fd)
     words = arguments(
         bwrap=bwrap,
-        image=image.root,
-        interpreter=image.executable,
+        image=image,
         space_bytes=limits.workspace_bytes,
         filter_fd=filter_fd,
         empty_fds=empty_fds,

@@ -27,7 +27,7 @@ _SCOPES = 3
 """Abstract unix sockets, and signals."""
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full")
 _WRITABLE = ("/w", "/tmp")
-_NO_PROGRAMS = frozenset({"w", "tmp", "dev", "proc", "etc", "os2"})
+_NO_PROGRAMS = frozenset({"w", "tmp", "dev", "proc", "etc", "os2", "env"})
 """Rules add up along a path: a right to execute given at / would hold in /tmp too."""
 _PROBE = "/tmp/.os2-probe"
 
