@@ -20,7 +20,18 @@ from os2shell.executors.network.broker import Broker
 from os2shell.executors.network.desk import Desk
 from os2shell.executors.network.question import no_key
 from os2shell.executors.network.secret import Keyed
-from os2shell.executors.sandbox import Image, Job, Sandbox, load_image, prime, remedy_for
+from os2shell.executors.packages.environment import environment_folder, present_environment
+from os2shell.executors.packages.tools import load_tool
+from os2shell.executors.sandbox import (
+    CachedFolder,
+    Image,
+    Job,
+    Sandbox,
+    load_image,
+    prime,
+    remedy_for,
+)
+from os2shell.executors.sandbox.contents import ENVIRONMENT, TOOLS
 from os2shell.executors.standby import Standby
 from os2shell.executors.terminal import ReadStdin
 from os2shell.executors.workspace import capture, populate, read_ignore, shown
@@ -43,7 +54,9 @@ class RunGuest:
 
     ``result`` is compared at replay: code, cause, stdout, stderr (content), tree, skipped, imports,
     and ``network`` where the program asked for any (``Desk.report``).
-    ``achieved`` says in what it ran: image digest, interpreter, isolation layers.
+    ``achieved`` says in what it ran: image digest, interpreter, isolation layers, and the tool's
+    digest. ``packages`` is the tree of the run's environment, ``tool`` what it brings along beside
+    it; ``unignored`` are lines that end the ``.os2ignore`` of the workspace it leaves.
     """
 
     kind: ClassVar[str] = "guest.run"
@@ -63,6 +76,9 @@ class RunGuest:
     raw: bool
     token_budget: int | None = field(default=None, metadata=ADDED)
     network: Network | None = field(default=None, metadata=ADDED)
+    packages: Digest | None = field(default=None, metadata=ADDED)
+    tool: str | None = field(default=None, metadata=ADDED)
+    unignored: tuple[str, ...] = field(default=(), metadata=ADDED)
 
     def body(self) -> Json:
         """Everything that decides the result."""
@@ -82,16 +98,47 @@ class ImageSource:
         self._tell = tell
         self._standby = Standby()
         self._keep_ahead = False
+        self._native: Image | None = None
 
     @cached_property
     def image(self) -> Image:
-        """The image; built at first use."""
+        """The image, with nothing beside it; built at first use."""
         prime()  # what its sandboxes will wait for goes on while the image is looked through
         return load_image(self._cache, tell=self._tell)
 
-    def digest(self) -> Digest:
-        """The image's digest."""
-        return Digest(bytes.fromhex(self.image.digest))
+    def furnished(self, effect: RunGuest, objects: ObjectStore) -> Image:
+        """The image with all that ``effect`` brings along."""
+        image = self.image
+        if effect.packages is not None:
+            packages = Digest(effect.packages)
+            image = self.with_packages(environment_folder(self._cache, packages, objects))
+        return self.with_tool(image, effect.tool) if effect.tool else image
+
+    def with_packages(self, folder: CachedFolder) -> Image:
+        """The image with an environment; what is started ahead from now on has it too."""
+        self._native = self.image.with_mount(ENVIRONMENT, folder)
+        return self._native
+
+    def with_tool(self, image: Image, name: str) -> Image:
+        """``image`` with the tool ``name``."""
+        return image.with_mount(TOOLS, load_tool(self._cache, name, self.image, self._tell))
+
+    def expect(self, packages: Digest | None) -> None:
+        """Start what is started ahead with this environment, where its folder is there already."""
+        if packages is None:
+            self._native = None
+            return
+        folder = present_environment(self._cache, packages)
+        if folder is not None:
+            self.with_packages(folder)
+
+    def digest(self, tool: str = "") -> Digest:
+        """The digest of the image, or of ``tool``."""
+        if not tool:
+            return Digest(bytes.fromhex(self.image.digest))
+        mount = self.with_tool(self.image, tool).mounted(TOOLS)
+        assert mount is not None
+        return Digest(bytes.fromhex(mount.digest))
 
     def start_ahead(
         self, limits: Limits, *, tiers: Iterable[Tier] = (Tier.NATIVE,), always: bool = False
@@ -102,13 +149,19 @@ class ImageSource:
         """
         self._keep_ahead = self._keep_ahead or always
         for tier in tiers:
-            self._standby.start(self.image, limits, tier)
+            image = self._native if tier is Tier.NATIVE else None
+            self._standby.start(image or self.image, limits, tier)
 
     def take_sandbox(
-        self, limits: Limits, layers: tuple[str, ...], tier: Tier = Tier.NATIVE
+        self,
+        limits: Limits,
+        layers: tuple[str, ...],
+        tier: Tier = Tier.NATIVE,
+        image: Image | None = None,
     ) -> Sandbox:
         """A started sandbox for one run; raises ``CannotStart`` where a layer is missing."""
-        sandbox = self._standby.take(self.image, limits, tier)
+        image = image or self.image
+        sandbox = self._standby.take(image, limits, tier)
         missing = sorted(set(layers) - set(sandbox.layers))
         if missing:
             sandbox.close()
@@ -118,7 +171,7 @@ class ImageSource:
                 remedy=remedy_for(missing),
             )
         if self._keep_ahead:
-            self._standby.start(self.image, limits, tier, AHEAD)
+            self._standby.start(image, limits, tier, AHEAD)
         return sandbox
 
     def close(self) -> None:
@@ -153,14 +206,15 @@ class GuestRunner:
     def perform(self, effect: RunGuest, transcript: Transcript) -> Json:
         """Fill a sandbox, run, and take what it left."""
         with ExitStack() as stack:
+            image = self._images.furnished(effect, self._objects)
             sandbox = stack.enter_context(
-                self._images.take_sandbox(effect.limits, effect.layers, effect.tier)
+                self._images.take_sandbox(effect.limits, effect.layers, effect.tier, image)
             )
             with sandbox.writing():
                 index = populate(
                     sandbox.workspace_fd, effect.tree, self._objects, owner=sandbox.owner
                 )
-            ignore = read_ignore(sandbox.workspace_fd)
+            ignore = read_ignore(sandbox.workspace_fd, effect.unignored)
             desk = Desk(transcript, self._objects, effect.network, self._broker, self._keyed)
             streams = stack.enter_context(
                 KeptStreams(transcript, self._objects, effect, desk, self._stdin)
@@ -187,15 +241,21 @@ class GuestRunner:
                     "imports": to_json(ended.imports),
                     **desk.report(),
                 },
-                "achieved": {
-                    "image": bytes.fromhex(sandbox.image.digest),
-                    "interpreter": sandbox.image.interpreter,
-                    "layers": list(ended.layers),
-                },
+                "achieved": _achieved(image, ended.layers),
                 "usage": {
                     each.name: getattr(ended.usage, each.name) for each in fields(ended.usage)
                 },
             }
+
+
+def _achieved(image: Image, layers: tuple[str, ...]) -> dict[str, Json]:
+    tool = image.mounted(TOOLS)
+    return {
+        "image": bytes.fromhex(image.digest),
+        "interpreter": image.interpreter,
+        "layers": list(layers),
+        **({} if tool is None else {"tool": bytes.fromhex(tool.digest)}),
+    }
 
 
 class KeptStreams:

@@ -52,6 +52,14 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadPython(Inquiry):
+    """Ask which CPython runs have; the answer is its version, such as ``3.11.7``."""
+
+    kind: ClassVar[str] = "machine.python"
+    needs: ClassVar[Capability] = Capability.PROCESS_SPAWN
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeMachine(Inquiry):
     """Ask what this machine gives; the answer is a list of ``Check``."""
 

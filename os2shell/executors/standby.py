@@ -15,17 +15,17 @@ from os2shell.executors.sandbox import Image, Limits, Sandbox, Starting, Tier
 
 
 class Standby:
-    """Those that wait. All of them have the same image and limits."""
+    """Those that wait. All of a tier have the same image, with the same mounts, and limits."""
 
     def __init__(self) -> None:
         """Begin with none."""
         self._waiting: dict[Tier, deque[Starting]] = {tier: deque() for tier in Tier}
-        self._made_for: tuple[Image, Limits] | None = None
+        self._made_for: dict[Tier, tuple[Image, Limits]] = {}
         self._owner = os.getpid()
 
     def start(self, image: Image, limits: Limits, tier: Tier, count: int = 1) -> None:
         """Begin to start what ``count`` for ``tier`` lack; raises ``SandboxUnavailable``."""
-        self._suit(image, limits)
+        self._suit(image, limits, tier)
         while len(self._waiting[tier]) < count:
             self._waiting[tier].append(Starting(image, limits, tier))
 
@@ -35,9 +35,10 @@ class Standby:
         One that died while it waited (a machine short of memory kills the idle first) is replaced;
         what is wrong with a new one is raised.
         """
-        self._suit(image, limits)
+        self._suit(image, limits, tier)
         waiting = self._waiting[tier]
-        if not waiting and tier is Tier.RESTRICTED:
+        as_native = self._made_for.get(Tier.NATIVE) == (image, limits)
+        if not waiting and tier is Tier.RESTRICTED and as_native:
             waiting = self._waiting[Tier.NATIVE]
         while waiting:
             found = waiting.popleft()
@@ -50,14 +51,21 @@ class Standby:
         """Let all that wait go; a second time does nothing."""
         own = self._owner == os.getpid()
         for waiting in self._waiting.values():
-            while waiting:
-                found = waiting.popleft()
-                if own:
-                    found.close()
+            _empty(waiting, own=own)
 
-    def _suit(self, image: Image, limits: Limits) -> None:
+    def _suit(self, image: Image, limits: Limits, tier: Tier) -> None:
         """Let those go that were started for another image, other limits or another process."""
-        if self._made_for != (image, limits) or self._owner != os.getpid():
+        if self._owner != os.getpid():
             self.close()
-            self._made_for = (image, limits)
+            self._made_for.clear()
             self._owner = os.getpid()
+        if self._made_for.get(tier) != (image, limits):
+            _empty(self._waiting[tier], own=True)
+            self._made_for[tier] = (image, limits)
+
+
+def _empty(waiting: deque[Starting], *, own: bool) -> None:
+    while waiting:
+        found = waiting.popleft()
+        if own:
+            found.close()

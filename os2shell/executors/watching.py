@@ -78,7 +78,8 @@ class GuestWatcher:
         run = effect.run
         desk = Desk(transcript, self._objects, run.network, keyed=self._keyed)
         listener = _Listener(transcript, effect.place.partition(" ")[0], desk)
-        with self._images.take_sandbox(run.limits, run.layers, run.tier) as sandbox:
+        image = self._images.furnished(run, self._objects)
+        with self._images.take_sandbox(run.limits, run.layers, run.tier, image) as sandbox:
             with sandbox.writing():
                 populate(sandbox.workspace_fd, Digest(run.tree), self._objects, owner=sandbox.owner)
             with suppress(_Reached):

@@ -62,7 +62,7 @@ class Chronicle(Protocol):
 
 SESSION_RETRY_S = 0.002
 
-FOLDS: tuple[Fold[Any], ...] = (POLICY, INTENTS, SPENT)
+KERNEL_FOLDS: tuple[Fold[Any], ...] = (POLICY, INTENTS, SPENT)
 """The folds that the kernel itself needs."""
 
 

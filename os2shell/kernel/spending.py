@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ledger import Json
-from os2shell.kernel.engine import FOLDS, Chronicle
+from os2shell.kernel.engine import KERNEL_FOLDS, Chronicle
 from os2shell.kernel.images import open_state
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Inquiry, Transcript
@@ -40,5 +40,5 @@ class SpentReader:
             ledger = self._open_ledger()
         except NothingToVerify:
             return {}
-        state, _ = open_state(ledger, FOLDS, self._cache)
+        state, _ = open_state(ledger, KERNEL_FOLDS, self._cache)
         return SPENT.dump(state.view(SPENT))

@@ -58,6 +58,8 @@ class State:
             match body.get(fold.name):
                 case [int(version), value] if version == fold.version:
                     loaded[fold] = fold.load(value)
+                case None if fold.added:
+                    loaded[fold] = fold.initial
                 case _:
                     return False
         self._values = loaded

@@ -20,5 +20,6 @@ class Capability(StrEnum):
     LEDGER_READ = "ledger.read"
     MACHINE_PROBE = "machine.probe"
     NET_CONNECT = "net.connect"
+    PIP_INSTALL = "pip.install"
     PROCESS_SPAWN = "process.spawn"
     TERMINAL_READ = "terminal.read"

@@ -36,7 +36,8 @@ class Fold(Generic[S]):
     """State as a pure function of facts; also the key under which the state is found.
 
     ``dump`` and ``load`` carry a state into an image and back; ``version`` changes whenever
-    ``evolve`` or the dumped form does, so that an image of an older rule is not believed.
+    ``evolve`` or the dumped form does, so that an image of an older rule is not believed. One that
+    a later version ``added`` is at its beginning in an image of a shell that did not know it.
     """
 
     name: str
@@ -45,3 +46,4 @@ class Fold(Generic[S]):
     evolve: Callable[[S, Fact], S]
     dump: Callable[[S], Json]
     load: Callable[[Json], S]
+    added: bool = False

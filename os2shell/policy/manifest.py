@@ -139,7 +139,7 @@ def load_manifest(path: Path) -> Manifest:
     except FileNotFoundError:
         raise ManifestError(
             f"no manifest at {path}",
-            expected="a TOML file or one of the names default, strict, ci",
+            expected="a TOML file or one of the names default, packages, strict, ci, keeper",
             remedy="name another with --manifest",
         ) from None
     except (OSError, UnicodeDecodeError) as error:

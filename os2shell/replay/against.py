@@ -82,14 +82,15 @@ def written_by(runs: Sequence[RecordedRun], objects: ObjectStore) -> frozenset[b
 def replay_against(run: RecordedRun, present: Present, workshop: Workshop) -> AgainstFinding:
     """Replay ``run`` on the workspace as it is now."""
     found = _run_step(trace_of(run, workshop.objects))
-    # Where no program ever ran there is no result that inputs could change.
-    if found is None or run.state is None:
+    # Where no program ever ran there is no result that inputs could change; and a tool's input is
+    # what its arguments say, not the workspace.
+    if found is None or run.state is None or _uses_tool(found):
         finding = replay_run(run, workshop)
         return AgainstFinding(finding, (), same=finding.verdict is Verdict.IDENTICAL)
     before, _ = _trees(found)
     tree = _substitute(before, present, workshop.objects)
     inputs = difference(before, tree, workshop.objects)
-    if not inputs or _image(found) != workshop.image():
+    if not inputs or _image(found) != workshop.equipment():
         finding = replay_run(run, workshop)
         return AgainstFinding(finding, inputs, same=finding.verdict is Verdict.IDENTICAL)
     divergence = _perform(run, found, tree, workshop)
@@ -178,6 +179,11 @@ def _compare_writes(one: Writes, other: Writes, objects: ObjectStore) -> Differe
 
 def _run_step(steps: tuple[Step, ...]) -> Step | None:
     return next((step for step in steps if step.kind == RunGuest.kind), None)
+
+
+def _uses_tool(step: Step) -> bool:
+    question = cast("Mapping[str, Json]", step.question)
+    return question.get("tool") is not None
 
 
 def _image(step: Step) -> Json:

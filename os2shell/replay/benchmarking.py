@@ -93,7 +93,7 @@ class Benchmarker:
         jobs = effect.jobs or processors()
         with copied_suite(source) as folder:
             bench = _Bench(entries, folder, self._place)
-            image = bench.place().means.image()  # built here, where somebody is told of it
+            image = bench.place().means.equipment()  # built here, where somebody is told of it
             records = bench.record()
             bare = bench.bare()
             replays = bench.replay(effect.count, jobs)
@@ -214,7 +214,7 @@ class _Bench:
 
         def work(task: int) -> object:
             objects = OverlayObjects(MemoryObjects(), source.objects)
-            workshop = Workshop(means.commands, means.pure(objects), means.image, objects)
+            workshop = Workshop(means.commands, means.pure(objects), means.equipment, objects)
             found = replay_run(runs[task % len(runs)], workshop)
             told = found.divergence
             return [found.verdict, told and f"{told.what}: {told.expected} became {told.got}"]

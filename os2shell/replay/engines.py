@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from ledger import Digest
 from os2shell.executors.sandbox.differ import ImageDifference
@@ -9,6 +10,15 @@ from os2shell.executors.sandbox.differ import ImageDifference
 GUEST_RUNTIME = "os2/"
 LISTED = 3
 UNKNOWN = "the Python, its libraries or the guest runtime are not those of the recording"
+
+
+class Equipment(Protocol):
+    """What this machine performs runs with, by digest."""
+
+    def __call__(self, tool: str = "") -> Digest:
+        """The interpreter image, or ``tool``."""
+        ...
+
 
 Differ = Callable[[Digest], ImageDifference]
 

@@ -1,9 +1,8 @@
 """The player: submits a recorded invocation to a fresh engine and says how it came out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from ledger import Digest, Head, LedgerError, ObjectStore, decode
+from ledger import Head, LedgerError, ObjectStore, decode
 from os2shell.kernel.dispatch import Request
 from os2shell.kernel.engine import Engine
 from os2shell.kernel.intents import FAILED, FINISHED, INTERRUPTED
@@ -15,7 +14,7 @@ from os2shell.model.effect import World
 from os2shell.model.errors import Broken, Os2Error, UnknownCommand, Unreadable
 from os2shell.model.plain import from_json
 from os2shell.policy.grants import POLICY
-from os2shell.replay.engines import Differ
+from os2shell.replay.engines import Differ, Equipment
 from os2shell.replay.runs import RecordedRun
 from os2shell.replay.steps import Step, steps_of
 from os2shell.replay.trace import TraceWorld
@@ -32,13 +31,13 @@ _NO_MANIFEST = "it is not among the records; export the session from its ledger 
 class Workshop:
     """What every replay needs: commands, something that performs pure effects, and objects.
 
-    ``objects`` reads what was recorded and keeps what a replay makes apart from it. ``image``
-    names the interpreter image of this machine, and ``differ`` tells how a recorded one differs.
+    ``objects`` reads what was recorded and keeps what a replay makes apart from it. ``equipment``
+    names what this machine performs runs with, and ``differ`` tells how a recorded one differs.
     """
 
     commands: Catalogue
     pure: World
-    image: Callable[[], Digest]
+    equipment: Equipment
     objects: ObjectStore
     differ: Differ | None = None
 
@@ -87,7 +86,7 @@ def _replay(run: RecordedRun, workshop: Workshop) -> Finding:
     world = TraceWorld(
         trace_of(run, workshop.objects),
         workshop.pure,
-        workshop.image,
+        workshop.equipment,
         workshop.objects,
         workshop.differ,
     )

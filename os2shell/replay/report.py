@@ -18,7 +18,7 @@ SIDE_CHARACTERS = 160
 _ADDED = frozenset({Verdict.UNREADABLE})
 """Verdicts that came after the schema: counted where there are any, so old readers read on."""
 FLAGS = {"code": ["-c"], "module": ["-m"], "eval": ["--eval"]}
-BARE = frozenset({"pyx"})
+BARE = frozenset({"pyx", "pip"})
 """Commands that name their program by no flag."""
 
 
@@ -103,6 +103,8 @@ def run_body(run: RunVerdict) -> Json:
 
 def _program(run: RunVerdict) -> list[str]:
     fields = cast("dict[str, Json]", run.arguments)
+    if "target" not in fields:
+        return [one_line(str(value)) for value in fields.values() if value is not None]
     target = one_line(" ".join(str(fields["target"]).split())[:TARGET_CHARACTERS])
     words = [one_line(word) for word in cast("list[Json]", fields["arguments"])]
     flags = [] if run.command in BARE else FLAGS.get(str(fields["entry"]), [])

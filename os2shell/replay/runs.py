@@ -9,7 +9,13 @@ from os2shell.kernel.intents import ADMITTED, ENDED, SESSION_OPENED
 from os2shell.kernel.state import State
 from os2shell.policy.grants import POLICY
 
-TIERS = {"python": "native", "pyx": "native", "pyvm": "restricted"}
+TIERS = {
+    "python": "native",
+    "pyx": "native",
+    "pyvm": "restricted",
+    "pip": "native",
+    "create-env": "native",
+}
 """Commands whose invocations are runs of Python, and in which tier; only these are replayed."""
 PROGRAMS = frozenset(TIERS)
 

@@ -6,11 +6,11 @@ answered live. What ended it is then located in the guest's source, which may ru
 more, on the recorded answers and into nowhere.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import NoReturn, cast
 
-from ledger import Digest, Json, LedgerError, ObjectStore, referred
+from ledger import Json, LedgerError, ObjectStore, encode, referred
 from os2shell.executors.guest import RunGuest
 from os2shell.executors.network.question import Exchange, same_question
 from os2shell.executors.workspace import list_tree
@@ -19,7 +19,7 @@ from os2shell.model.effect import Determinism, Effect, Transcript, World
 from os2shell.model.errors import Broken
 from os2shell.replay.causes import OTHERWISE, likely
 from os2shell.replay.compare import END, Difference, compare_results, shown
-from os2shell.replay.engines import Differ, engine_finding
+from os2shell.replay.engines import Differ, Equipment, engine_finding
 from os2shell.replay.locate import NOT_SOUGHT, Located, Locator
 from os2shell.replay.steps import Step, between, stack_of, told
 from os2shell.replay.verdict import Divergence, ReplayImpossible, ReplayStopped, Verdict
@@ -35,11 +35,11 @@ class TraceWorld:
         self,
         steps: Sequence[Step],
         pure: World,
-        image: Callable[[], Digest],
+        equipment: Equipment,
         objects: ObjectStore,
         differ: Differ | None = None,
     ) -> None:
-        """Begin before the first step; ``image`` names the interpreter image of this machine.
+        """Begin before the first step; ``equipment`` names what this machine performs runs with.
 
         ``differ`` tells how a recorded image differs from it; without it only that it does.
         """
@@ -47,7 +47,7 @@ class TraceWorld:
         self._matched = 0
         self._last = "none"
         self._pure = pure
-        self._image = image
+        self._equipment = equipment
         self._objects = objects
         self._differ = differ
         self._locator = Locator(pure, objects)
@@ -57,8 +57,9 @@ class TraceWorld:
         """Give the recorded answer to the recorded question."""
         step = self._next(effect)
         if effect.determinism is Determinism.PURE:
+            again = self._again if isinstance(effect, RunGuest) else self._derived
             try:
-                self._again(effect, step, transcript)
+                again(effect, step, transcript)
             except (Broken, LedgerError) as error:
                 self._stop(
                     step.kind,
@@ -110,9 +111,9 @@ class TraceWorld:
     def _again(self, effect: Effect, step: Step, transcript: Transcript) -> None:
         recorded = cast("dict[str, dict[str, Json]]", step.answer)
         self._refuse_unrepeatable(step.kind, str(recorded["result"]["cause"]))
+        self._running = effect if isinstance(effect, RunGuest) else None
         self._same_image(step.kind, recorded["achieved"])
         outer, self._level = self._level, list(step.nested)
-        self._running = effect if isinstance(effect, RunGuest) else None
         answer = self._performed(effect, transcript)
         left, self._level = self._level, outer
         self._same_pace(step.kind, recorded["result"], answer["result"])
@@ -130,6 +131,14 @@ class TraceWorld:
                 located=self._find(step, END),
             )
         self._running = None
+
+    def _derived(self, effect: Effect, step: Step, transcript: Transcript) -> None:
+        """What follows from objects alone, with no guest: the answer must be the very same."""
+        with _machine_failures():
+            answer = self._pure.perform(effect, transcript)
+        if encode(answer) != encode(step.answer):
+            found = Difference("the answer", shown(step.answer), shown(answer))
+            self._stop(step.kind, found)
 
     def _owner(self, effect: Effect, step: Step, error: str) -> str:
         """What of the recording the object named in ``error`` is; its file where that is known."""
@@ -188,8 +197,9 @@ class TraceWorld:
     def _same_image(self, kind: str, achieved: dict[str, Json]) -> None:
         recorded = cast("bytes", achieved["image"])
         with _machine_failures():
-            present = self._image()
+            present = self._equipment()
         if present == recorded:
+            self._same_tool(kind, achieved)
             return
         with _machine_failures():
             found = engine_finding(recorded, str(achieved["interpreter"]), present, self._differ)
@@ -199,6 +209,21 @@ class TraceWorld:
             found.cause,
             verdict=Verdict.ENGINE_MISMATCH,
         )
+
+    def _same_tool(self, kind: str, achieved: dict[str, Json]) -> None:
+        name = self._running.tool if self._running else None
+        if not name:
+            return
+        recorded = cast("bytes", achieved["tool"])
+        with _machine_failures():
+            present = self._equipment(name)
+        if present != recorded:
+            self._stop(
+                kind,
+                Difference(f"another {name}", recorded.hex(), present.hex()),
+                f"this machine's {name} is not the one of the recording",
+                verdict=Verdict.ENGINE_MISMATCH,
+            )
 
     def _stop(
         self,

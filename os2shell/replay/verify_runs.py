@@ -19,7 +19,7 @@ from os2shell.model.errors import NothingToVerify
 from os2shell.model.fold import Fold
 from os2shell.model.plain import to_json
 from os2shell.replay.against import AgainstFinding, Present, replay_against, written_by
-from os2shell.replay.engines import Differ
+from os2shell.replay.engines import Differ, Equipment
 from os2shell.replay.player import Finding, Workshop, replay_run
 from os2shell.replay.runs import TIERS, RecordedRun, newest_session, recorded_runs, sessions
 from os2shell.replay.verdict import RunVerdict
@@ -80,7 +80,7 @@ class Means:
     open_ledger: Callable[[], Source]
     open_bundle: Callable[[Path], Source]
     pure: Callable[[ObjectStore], World]
-    image: Callable[[], Digest]
+    equipment: Equipment
     present_tree: Callable[[ObjectStore], Digest]
     expect_many: Callable[[], None]
     differ: Differ | None = None
@@ -98,7 +98,9 @@ class RunVerifier:
         means = self._means
         source = means.open_bundle(Path(effect.bundle)) if effect.bundle else means.open_ledger()
         objects = OverlayObjects(MemoryObjects(), source.objects)
-        workshop = Workshop(means.commands, means.pure(objects), means.image, objects, means.differ)
+        workshop = Workshop(
+            means.commands, means.pure(objects), means.equipment, objects, means.differ
+        )
         runs = self._select(effect, source)
         present = None
         if effect.against_workspace:

@@ -1,12 +1,14 @@
 """The house behind a shell: how its ledger and engine are opened, and what performs a run."""
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ledger import (
     Author,
+    Digest,
     Epochs,
     FileObjects,
     KeptHead,
@@ -31,10 +33,11 @@ from os2shell.executors.network.broker import Broker, note_refusal
 from os2shell.executors.network.credentials import Credentials
 from os2shell.executors.network.question import Exchange, Refusal
 from os2shell.executors.network.secret import NO_KEY, Keyed
+from os2shell.executors.packages.lock import LockReader, ReadLock
 from os2shell.executors.terminal import ReadStdin
 from os2shell.executors.writeback import WriteBack, Writer
 from os2shell.kernel.dispatch import End, Request
-from os2shell.kernel.engine import FOLDS, Engine, look
+from os2shell.kernel.engine import Engine, look
 from os2shell.kernel.images import IMAGE_EVERY, open_state, take_image
 from os2shell.kernel.intents import BOOT_SESSION
 from os2shell.kernel.invocation import Identity
@@ -57,10 +60,13 @@ from os2shell.policy.manifest import Manifest, load_manifest
 from os2shell.repl.display import TerminalDisplay, say
 from os2shell.repl.shell import Shell
 from os2shell.settings import Settings
+from os2shell.subsystems.folds import FOLDS
+from os2shell.subsystems.python_vm.environments import ENVIRONMENTS
 
 if TYPE_CHECKING:
     from ledger import Witnesses
 
+ENVIRONMENT_HINT = "environment"
 SHOWN_QUESTION = 300
 """Characters of a question that a dead shell left open."""
 
@@ -118,6 +124,7 @@ class House:
         if state.position - began > IMAGE_EVERY:
             take_image(engine, self.settings.cache, self.identity)
         engine.plan_session(self.manifest)
+        self._expect(state.view(ENVIRONMENTS).packages)
         return engine
 
     def look(self, request: Request, display: TerminalDisplay) -> End:
@@ -131,9 +138,25 @@ class House:
         """Start sandboxes ahead; no guest code runs before a command was admitted."""
         tiers = (Tier.NATIVE, Tier.RESTRICTED) if idle else (Tier.NATIVE,)
         try:
+            self.images.expect(self._expected())
             self.images.start_ahead(self.manifest.limits, tiers=tiers, always=always)
         except Os2Error:
             return  # the run that needs it will say why it cannot be had
+
+    def _expected(self) -> Digest | None:
+        """The environment that the next run will probably have: a hint, and never more."""
+        try:
+            return Digest(bytes.fromhex((self.settings.cache / ENVIRONMENT_HINT).read_text()))
+        except (OSError, ValueError):
+            return None
+
+    def _expect(self, packages: Digest | None) -> None:
+        """Leave the hint for the next shell."""
+        if packages != self._expected():
+            with suppress(OSError):
+                self.settings.cache.mkdir(exist_ok=True)
+                hint = "" if packages is None else packages.hex()
+                (self.settings.cache / ENVIRONMENT_HINT).write_text(hint)
 
     def close(self) -> None:
         """Let go of the ledger and of a sandbox that waits."""
@@ -298,6 +321,7 @@ class House:
                 Exchange: broker.perform,
                 Refusal: note_refusal,
                 WriteBack: Writer(self.folder, objects).perform,
+                ReadLock: LockReader(objects).perform,
             },
             self._seldom,
         )

@@ -20,14 +20,15 @@ from os2shell.executors.files import FileReader, ReadFile
 from os2shell.executors.guest import GuestRunner, ImageSource, RunGuest
 from os2shell.executors.history import HistoryReader, ListHistory, ReadHistory
 from os2shell.executors.live import Executors, LiveWorld
-from os2shell.executors.machine import MachineProber, ProbeMachine
+from os2shell.executors.machine import MachineProber, ProbeMachine, ReadPython
 from os2shell.executors.network.secret import NO_KEY, Keyed
+from os2shell.executors.packages.lock import LockReader, ReadLock
 from os2shell.executors.probes.escapes import EscapeProber, ProbeEscapes
 from os2shell.executors.rotation import ReadKeys, RotateKey, Rotator
 from os2shell.executors.sandbox.differ import ImageDifference, image_difference
 from os2shell.executors.tamper import DemonstrateTampering, TamperDemonstrator
 from os2shell.executors.watching import GuestWatcher, WatchGuest
-from os2shell.kernel.engine import FOLDS, Engine
+from os2shell.kernel.engine import Engine
 from os2shell.kernel.invocation import Identity
 from os2shell.kernel.spending import ReadSpent, SpentReader
 from os2shell.model.effect import Transcript
@@ -38,6 +39,8 @@ from os2shell.replay.refold import Refold, Refolder
 from os2shell.replay.runs import PROGRAMS
 from os2shell.replay.verify_runs import Means, RunVerifier, VerifyRuns
 from os2shell.settings import Settings
+from os2shell.subsystems.environments.reading import EnvironmentsReader, ReadEnvironments
+from os2shell.subsystems.folds import FOLDS
 
 
 class Parts(Protocol):
@@ -125,6 +128,8 @@ def executors(parts: Parts) -> Executors:
         AdmitEvidence: EvidenceKeeper(parts.reading).perform,
         Refold: Refolder(lambda: LedgerSource(parts.reading()), FOLDS).perform,
         RunBenchmark: lambda effect, transcript: _benchmark(parts, effect, transcript),
+        ReadPython: lambda _effect, _transcript: parts.images.image.interpreter,
+        ReadEnvironments: EnvironmentsReader(parts.reading, settings.cache).perform,
         ReadSpent: SpentReader(parts.reading, settings.cache).perform,
         VerifyRuns: RunVerifier(_means(parts)).perform,
         ProbeEscapes: EscapeProber(parts.images, parts.manifest.required_layers).perform,
@@ -160,6 +165,7 @@ def _means(parts: Parts) -> Means:
             {
                 RunGuest: GuestRunner(made, parts.images, keyed=keyed).perform,
                 WatchGuest: GuestWatcher(made, parts.images, keyed).perform,
+                ReadLock: LockReader(made).perform,
             }
         )
 
@@ -172,7 +178,7 @@ def _means(parts: Parts) -> Means:
         open_ledger=lambda: LedgerSource(parts.reading()),
         open_bundle=open_evidence,
         pure=pure,
-        image=parts.images.digest,
+        equipment=parts.images.digest,
         present_tree=present_tree,
         expect_many=lambda: parts.images.start_ahead(parts.manifest.limits, always=True),
         differ=differ,

@@ -19,6 +19,10 @@ WORDS: dict[str, list[list[str]]] = {
     ],
     "pyx": [["1+1"], ["--seed", "7", "json.tool", "x"], ["--", "-1"]],
     "pyvm": [["--eval", "1+1"], ["--clock", "2026-01-01T00:00:00Z", "--raw", "x.py"]],
+    "pip": [["install", "six>=1", "-r", "wanted.txt"], ["uninstall", "-y", "six"], ["list"], []],
+    "create-env": [["a"], ["b", "--python", "3.11", "--from", "lock.json"]],
+    "use-env": [["a"], ["--none"]],
+    "envs": [[], ["--json"], ["--lock", "a"]],
     "python-verify": [[], ["--json", "--limit", "3", "--session", "s1"], ["--bundle", "f"]],
     "replay": [["last"], ["s4", "--diff"]],
     "ledger": [

@@ -20,12 +20,13 @@ from os2shell.executors.terminal import ReadStdin
 from os2shell.executors.watching import GuestWatcher, WatchGuest
 from os2shell.executors.writeback import WriteBack
 from os2shell.kernel.dispatch import Request
-from os2shell.kernel.engine import FOLDS, Engine
+from os2shell.kernel.engine import Engine
 from os2shell.kernel.state import State
 from os2shell.model.effect import Transcript
 from os2shell.policy.manifest import load_manifest
 from os2shell.replay.player import Finding, Workshop, replay_run
 from os2shell.replay.verdict import Divergence, Site, Verdict
+from os2shell.subsystems.folds import FOLDS
 from tests.house import DEFAULT_MANIFEST
 from tests.replay.replay_room import TESTER, Recording, empty_ledger, tree_of
 

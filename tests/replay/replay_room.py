@@ -30,7 +30,7 @@ from os2shell.executors.workspace import Entry as File
 from os2shell.executors.workspace import Kind, make_tree
 from os2shell.executors.writeback import WriteBack
 from os2shell.kernel.dispatch import Request
-from os2shell.kernel.engine import FOLDS, Engine
+from os2shell.kernel.engine import Engine
 from os2shell.kernel.intents import ENDED
 from os2shell.kernel.invocation import Identity
 from os2shell.kernel.state import State
@@ -40,6 +40,7 @@ from os2shell.model.effect import Transcript
 from os2shell.policy.manifest import load_manifest
 from os2shell.replay.player import Finding, Workshop, replay_run
 from os2shell.replay.runs import RecordedRun, recorded_runs
+from os2shell.subsystems.folds import FOLDS
 from tests.house import DEFAULT_MANIFEST
 
 IMAGE = digest(b"this machine's image")

@@ -14,6 +14,7 @@ from os2shell.executors.sandbox.errors import (
     SandboxError,
     SandboxUnavailable,
 )
+from os2shell.executors.sandbox.folder_cache import CachedFolder, FolderCache
 from os2shell.executors.sandbox.image import Image, load_image
 from os2shell.executors.sandbox.job import GuestExit, GuestIo, Job, Stream, Usage
 from os2shell.executors.sandbox.layers import REQUIRED as REQUIRED_LAYERS
@@ -24,7 +25,9 @@ from os2shell.model.guest import EntryKind, Limits, Tier
 
 __all__ = [
     "REQUIRED_LAYERS",
+    "CachedFolder",
     "EntryKind",
+    "FolderCache",
     "GuestExit",
     "GuestIo",
     "Image",

@@ -93,21 +93,21 @@ def build_root(root: Path, executable: Path) -> Interpreter:
     short = ".".join(version.split(".")[:2])
     inside = f"py/bin/python{short}"
     library = f"py/lib/python{short}"
-    _copy(executable, root / inside, 0o755)
+    copy(executable, root / inside, 0o755)
     (root / "py/bin/python3").symlink_to(f"python{short}")
     _copy_library(stdlib, root / library)
     extensions = root / (library if platlibdir == "lib" else f"py/{platlibdir}/python{short}")
     if not (extensions / "lib-dynload").is_dir() and dynload.is_dir():
         for path in sorted(dynload.glob("*.so")):
-            _copy(path, extensions / "lib-dynload" / path.name, 0o644)
+            copy(path, extensions / "lib-dynload" / path.name, 0o644)
     _copy_libraries(root, executable, extensions / "lib-dynload", dynload)
     for name, path in guest_files():
-        _copy(path, root / "os2" / name, 0o644)
+        copy(path, root / "os2" / name, 0o644)
     compile_net(root)
     write_files(root)
-    _compile(root, executable)
+    compile_all(executable, root, "/", "py/lib", "os2")
     _surroundings(root)
-    _pin_times(root)
+    pin_times(root)
     return Interpreter(version, f"/{inside}")
 
 
@@ -132,7 +132,7 @@ def _ask(executable: Path) -> tuple[str, str, Path, Path]:
     return version, platlibdir, Path(stdlib), Path(platstdlib) / "lib-dynload"
 
 
-def _copy(source: Path, target: Path, mode: int) -> None:
+def copy(source: Path, target: Path, mode: int) -> None:
     """Copy content only: owner, times and links of the host are none of the image's."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
@@ -151,7 +151,7 @@ def _copy_library(stdlib: Path, target: Path) -> None:
             source = Path(folder) / name
             wanted = source.suffix in _KEPT_SUFFIXES and name not in _SKIPPED_FILES
             if wanted and not name.startswith("_tkinter") and source.is_file():
-                _copy(source, target / source.relative_to(stdlib), 0o644)
+                copy(source, target / source.relative_to(stdlib), 0o644)
 
 
 def _copy_libraries(root: Path, executable: Path, extensions: Path, origin: Path) -> None:
@@ -165,19 +165,19 @@ def _copy_libraries(root: Path, executable: Path, extensions: Path, origin: Path
         (extensions / path.name).unlink(missing_ok=True)
     home = found["libc.so.6"].parent
     for name, path in sorted(found.items()):
-        _copy(path, root / str(home / name).lstrip("/"), 0o755)
+        copy(path, root / str(home / name).lstrip("/"), 0o755)
     for name in _PROMISED:
         for folder in (home, Path("/usr", *home.parts[1:])):
             if name not in found and (folder / name).is_file():
-                _copy(folder / name, root / str(home / name).lstrip("/"), 0o755)
+                copy(folder / name, root / str(home / name).lstrip("/"), 0o755)
                 break
-    _copy(loader, root / str(loader).lstrip("/"), 0o755)
+    copy(loader, root / str(loader).lstrip("/"), 0o755)
 
 
-def _compile(root: Path, executable: Path) -> None:
-    """Byte-compile everything, by the interpreter that will run it."""
+def compile_all(executable: Path, root: Path, place: str, *folders: str) -> None:
+    """Byte-compile ``folders`` of ``root``, seen inside at ``place``, by who will run them."""
     said = subprocess.run(
-        [str(executable), "-S", "-s", "-P", "-B", str(_COMPILE), str(root)],
+        [str(executable), "-S", "-s", "-P", "-B", str(_COMPILE), str(root), place, *folders],
         capture_output=True,
         text=True,
         check=False,
@@ -200,15 +200,15 @@ def _surroundings(root: Path) -> None:
     for source in sorted(zones.rglob("*")) if zones.is_dir() else ():
         inside = source.relative_to(zones)
         if inside.parts[0] not in {"posix", "right"} and source.is_file():
-            _copy(source, root / "usr/share/zoneinfo" / inside, 0o644)
+            copy(source, root / "usr/share/zoneinfo" / inside, 0o644)
     utc = root / "usr/share/zoneinfo/UTC"
     if utc.is_file():
-        _copy(utc, root / "etc/localtime", 0o644)
+        copy(utc, root / "etc/localtime", 0o644)
     for name in _MOUNT_POINTS:
         (root / name).mkdir()
 
 
-def _pin_times(root: Path) -> None:
+def pin_times(root: Path) -> None:
     """One time and plain modes for all; folders last, as filling them moves their times."""
     for folder, _, files in os.walk(root, topdown=False):
         for name in files:

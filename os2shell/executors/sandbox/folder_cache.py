@@ -52,6 +52,13 @@ class FolderCache:
     path: Path
     what: str
 
+    def present(self, key: str) -> CachedFolder | None:
+        """The folder called ``key`` where it is there and was not changed."""
+        try:
+            return self._opened(self.path / key)
+        except (FileNotFoundError, ImageDamaged):
+            return None
+
     def load(self, key: str, fill: Fill, announce: Callable[[str], None]) -> CachedFolder:
         """The folder called ``key``; ``fill`` makes it first where it is absent or damaged.
 

@@ -20,20 +20,28 @@ _FORMAT = 5
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """``folder`` is seen at ``place``, an absolute path inside, and cannot be written."""
+    """``folder`` is seen at ``place``, an absolute path inside, and cannot be written.
+
+    ``digest`` is hex, over its files.
+    """
 
     place: str
     folder: Path
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A present image. ``digest`` is hex BLAKE3 over its files; ``root`` is bound as ``/``."""
+    """A present image. ``digest`` is hex BLAKE3 over its files; ``root`` is bound as ``/``.
+
+    ``executable`` is the interpreter inside, ``outside`` the one it was copied from.
+    """
 
     digest: str
     root: Path
     interpreter: str
     executable: str
+    outside: Path = Path()
     mounts: tuple[Mount, ...] = ()
 
     @property
@@ -41,9 +49,13 @@ class Image:
         """Whether the net below Python could be compiled for it."""
         return (self.root / NET).exists()
 
+    def mounted(self, place: str) -> Mount | None:
+        """What is at ``place``."""
+        return next((mount for mount in self.mounts if mount.place == place), None)
+
     def with_mount(self, place: str, folder: CachedFolder) -> "Image":
         """Have ``folder`` at ``place``, one of ``contents.PLACES``."""
-        return replace(self, mounts=(*self.mounts, Mount(place, folder.root)))
+        return replace(self, mounts=(*self.mounts, Mount(place, folder.root, folder.digest)))
 
 
 def quiet(_line: str) -> None:
@@ -66,7 +78,8 @@ def load_image(cache: Path, *, interpreter: Path | None = None, tell: Tell = qui
         fill,
         lambda reason: tell(f"preparing the Python image, {reason}: {executable}"),
     )
-    return Image(kept.digest, kept.root, kept.about["interpreter"], kept.about["executable"])
+    about = kept.about
+    return Image(kept.digest, kept.root, about["interpreter"], about["executable"], executable)
 
 
 def _base_executable(interpreter: Path | None) -> Path:

@@ -113,13 +113,17 @@ class Ignore:
         )
 
 
-def read_ignore(root_fd: int) -> Ignore:
-    """Rules of the workspace at ``root_fd``; without a ``.os2ignore`` the defaults alone."""
+def read_ignore(root_fd: int, more: Sequence[str] = ()) -> Ignore:
+    """Rules of the workspace at ``root_fd``; without a ``.os2ignore`` the defaults alone.
+
+    ``more`` are lines after its own.
+    """
+    last = [line.encode() for line in more]
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         fd = os.open(IGNORE_NAME, flags, dir_fd=root_fd)
     except FileNotFoundError:
-        return Ignore()
+        return Ignore(last)
     except OSError as error:
         reason = "a symbolic link" if error.errno == errno.ELOOP else error.strerror
         raise _unusable(str(reason)) from None
@@ -129,7 +133,7 @@ def read_ignore(root_fd: int) -> Ignore:
         data = file.read(IGNORE_BYTES + 1)
     if len(data) > IGNORE_BYTES:
         raise _unusable(f"more than {IGNORE_BYTES} bytes")
-    return Ignore(data.split(b"\n"))
+    return Ignore([*data.split(b"\n"), *last])
 
 
 def _unusable(found: str) -> IgnoreInvalid:

@@ -1,21 +1,25 @@
 """What a run of Python leaves in the ledger, beside its trace. Sizes in bytes, times in ns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ledger import Json
-from os2shell.model.plain import to_json
+from os2shell.model.plain import ADDED, to_json
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxCreated:
-    """A sandbox stood: from which image, with which isolation layers really active."""
+    """A sandbox stood: from which image, with which isolation layers really active.
+
+    ``packages`` is the tree of the environment that it had.
+    """
 
     kind: ClassVar[str] = "python_vm_sandbox_created"
     tier: str
     image: bytes
     interpreter: str
     layers: tuple[str, ...]
+    packages: bytes | None = field(default=None, metadata=ADDED)
 
     def body(self) -> Json:
         """The canonical content."""

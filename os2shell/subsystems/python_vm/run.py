@@ -16,10 +16,12 @@ from os2shell.executors.writeback import WriteBack
 from os2shell.model.capability import Capability
 from os2shell.model.command import Context, Outcome
 from os2shell.model.errors import Broken, Denied, UsageError
+from os2shell.model.fold import Event
 from os2shell.model.guest import EntryKind, Tier
 from os2shell.policy.budget import NOTHING, SPENT, left_of
 from os2shell.policy.grants import POLICY
 from os2shell.policy.manifest import Manifest, limit_of
+from os2shell.subsystems.python_vm.environments import ENVIRONMENTS
 from os2shell.subsystems.python_vm.events import (
     Completed,
     SandboxCreated,
@@ -55,6 +57,21 @@ class GuestAnswer:
     achieved: dict[str, Json]
     usage: Json
 
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        return int(str(self.result["code"]))
+
+    @property
+    def cause(self) -> str:
+        """What ended it."""
+        return str(self.result["cause"])
+
+    @property
+    def tree(self) -> Digest:
+        """The workspace it left."""
+        return Digest(cast("bytes", self.result["tree"]))
+
     @classmethod
     def of(cls, answer: Json) -> "GuestAnswer":
         """Take an executor's answer apart."""
@@ -67,10 +84,32 @@ class GuestAnswer:
 
 def run_python(options: RunOptions, program: str, tier: Tier, context: Context) -> Outcome:
     """Run ``options`` as ``program`` (the command's name) in ``tier``; the outcome carries all."""
+    manifest = in_force(context)
+    before = capture_workspace(options, context)
+    effect = run_of(options, program, tier, before, context)
+    answer = GuestAnswer.of(context.perform(effect))
+    changes, notes = _write_back(before, answer, manifest, context)
+    return Outcome(
+        notes=notes,
+        code=answer.code,
+        cause=answer.cause,
+        events=events_of(effect, answer, changes),
+    )
+
+
+def in_force(context: Context) -> Manifest:
+    """The manifest that admitted the command."""
     manifest = context.view(POLICY)
     assert manifest is not None, "admission precedes every run"
-    before = _capture(options, context)
-    effect = RunGuest(
+    return manifest
+
+
+def run_of(
+    options: RunOptions, program: str, tier: Tier, before: Digest, context: Context
+) -> RunGuest:
+    """The run that ``options`` ask for, on the tree ``before``; draws its seed and its clock."""
+    manifest = in_force(context)
+    return RunGuest(
         program=program,
         tier=tier,
         entry=options.entry,
@@ -85,44 +124,39 @@ def run_python(options: RunOptions, program: str, tier: Tier, context: Context) 
         raw=options.raw,
         token_budget=_budget(options, manifest, context),
         network=manifest.network(context.token),
+        packages=context.view(ENVIRONMENTS).packages if tier is Tier.NATIVE else None,
     )
-    answer = GuestAnswer.of(context.perform(effect))
-    changes, notes = _write_back(before, answer, manifest, context)
-    return Outcome(
-        notes=notes,
-        code=int(str(answer.result["code"])),
-        cause=str(answer.result["cause"]),
-        events=(
-            SandboxCreated(
-                str(tier),
-                cast("bytes", answer.achieved["image"]),
-                str(answer.achieved["interpreter"]),
-                tuple(str(layer) for layer in cast("list[Json]", answer.achieved["layers"])),
-            ),
-            Started(
-                str(options.entry),
-                options.target,
-                options.arguments,
-                before,
-                effect.seed,
-                effect.clock_start_ns,
-            ),
-            *imports_of(answer.result.get("imports"), effect.imports),
-            *exchanges_of(answer.result.get("network")),
-            Streamed("stdout", answer.result["stdout"]),
-            Streamed("stderr", answer.result["stderr"]),
-            Completed(
-                int(str(answer.result["code"])),
-                str(answer.result["cause"]),
-                cast("bytes", answer.result["tree"]),
-                changes,
-            ),
-            SandboxReleased(answer.usage),
+
+
+def events_of(effect: RunGuest, answer: GuestAnswer, changes: Json) -> tuple[Event, ...]:
+    """What a run leaves in the ledger."""
+    return (
+        SandboxCreated(
+            str(effect.tier),
+            cast("bytes", answer.achieved["image"]),
+            str(answer.achieved["interpreter"]),
+            tuple(str(layer) for layer in cast("list[Json]", answer.achieved["layers"])),
+            effect.packages,
         ),
+        Started(
+            str(effect.entry),
+            effect.target,
+            effect.arguments,
+            effect.tree,
+            effect.seed,
+            effect.clock_start_ns,
+        ),
+        *imports_of(answer.result.get("imports"), effect.imports),
+        *exchanges_of(answer.result.get("network")),
+        Streamed("stdout", answer.result["stdout"]),
+        Streamed("stderr", answer.result["stderr"]),
+        Completed(answer.code, answer.cause, answer.tree, changes),
+        SandboxReleased(answer.usage),
     )
 
 
-def _capture(options: RunOptions, context: Context) -> Digest:
+def capture_workspace(options: RunOptions, context: Context) -> Digest:
+    """The workspace as the run will find it; refuses a script that is none."""
     script = options.target if options.entry is EntryKind.SCRIPT else None
     match context.perform(CaptureWorkspace(script)):
         case {"tree": bytes(tree), "wanted": "file" | None}:
@@ -181,7 +215,7 @@ def _budget(options: RunOptions, manifest: Manifest, context: Context) -> int | 
     return min(given) if given else None
 
 
-def _ending(cause: str, manifest: Manifest) -> list[str]:
+def ending(cause: str, manifest: Manifest) -> list[str]:
     """Why the program did not end by itself, and how to let it."""
     if cause.startswith("limit."):
         key, value = limit_of(manifest.limits, cause.removeprefix("limit."))
@@ -196,9 +230,8 @@ def _write_back(
     before: Digest, answer: GuestAnswer, manifest: Manifest, context: Context
 ) -> tuple[Json, tuple[str, ...]]:
     """Bring the changed files back where the token may; the changes and what to tell."""
-    after = cast("bytes", answer.result["tree"])
-    cause = str(answer.result["cause"])
-    notes = _ending(cause, manifest)
+    after, cause = answer.tree, answer.cause
+    notes = ending(cause, manifest)
     notes += [f"not kept: {note}" for note in cast("list[str]", answer.result["skipped"])]
     if after == before:
         return [], tuple(notes)
@@ -215,7 +248,7 @@ def _write_back(
             "what the program wrote is in the ledger"
         )
         return [], tuple(notes)
-    match context.perform(WriteBack(before, Digest(after))):
+    match context.perform(WriteBack(before, after)):
         case {"changes": changes, "notes": list(told)}:
             return changes, (*notes, *cast("list[str]", told))
         case _:

@@ -20,6 +20,7 @@ from . import (
     imports,
     landlock,
     net,
+    packages,
     stdin,
     threads,
     zygote,
@@ -169,3 +170,4 @@ def _threads_end() -> None:
 def _unrecognisable() -> None:
     """Leave the search path as any program finds it."""
     sys.path.remove("/os2")
+    packages.install()

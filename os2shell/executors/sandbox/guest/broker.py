@@ -218,10 +218,10 @@ def patch_http_client(module) -> None:
 
 
 def patch_urllib3(module) -> None:
-    """Connections of ``urllib3``, which otherwise opens sockets of its own."""
-    _patch(module.HTTPConnection, "http", "urllib3.connection")
+    """Connections of ``urllib3``, also of one that pip brings along: it would open sockets."""
+    _patch(module.HTTPConnection, "http", module.__name__)
     if hasattr(module, "HTTPSConnection"):
-        _patch(module.HTTPSConnection, "https", "urllib3.connection")
+        _patch(module.HTTPSConnection, "https", module.__name__)
 
 
 def _patch(cls, scheme: str, home: str) -> None:
@@ -233,7 +233,7 @@ def _patch(cls, scheme: str, home: str) -> None:
             )
         sys.audit("http.client.connect", self, self.host, self.port)
         self.sock = Connection(scheme, self.host, self.port, _wish(self.timeout))
-        if home == "urllib3.connection":
+        if home != "http.client":
             self.is_verified = scheme == "https"
             self.proxy_is_verified = None
 

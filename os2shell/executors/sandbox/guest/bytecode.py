@@ -1,4 +1,4 @@
-"""Byte-compiles an image, as a program run by the interpreter being imaged: ``bytecode.py ROOT``.
+"""Byte-compiles what will be seen inside: ``bytecode.py ROOT PLACE FOLDER…``, by its interpreter.
 
 Each file is compiled in its own fork of one fresh process: marshal writes references by reference
 counts, so a process that compiled other files before would give other bytes.
@@ -9,16 +9,16 @@ import py_compile
 import sys
 
 
-def sources(root: str) -> "list[tuple[str, str]]":
-    """Every source file: its path outside, and the one seen inside."""
+def sources(root: str, place: str, tops: "list[str]") -> "list[tuple[str, str]]":
+    """Every source file below ``tops``: its path outside, and the one seen inside, below ``place``."""
     found = []
-    for top in ("py/lib", "os2"):
+    for top in tops:
         for folder, folders, files in os.walk(os.path.join(root, top)):
             folders.sort()
             for name in sorted(files):
                 if name.endswith(".py"):
                     path = os.path.join(folder, name)
-                    found.append((path, "/" + os.path.relpath(path, root)))
+                    found.append((path, os.path.join(place, os.path.relpath(path, root))))
     return found
 
 
@@ -38,11 +38,11 @@ def compiled(path: str, inside: str) -> None:
         pass
 
 
-def main(root: str) -> int:
+def main(root: str, place: str, *tops: str) -> int:
     """Compile all, as many at once as there are cores; 1 when a child failed."""
     failed = False
     running = 0
-    for path, inside in sources(root):
+    for path, inside in sources(root, place, list(tops)):
         if running == (os.cpu_count() or 1):
             failed |= os.wait()[1] != 0
             running -= 1
@@ -62,4 +62,4 @@ def main(root: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -20,6 +20,7 @@ from . import (
     host,
     imports,
     net,
+    packages,
     threads,
 )
 
@@ -43,6 +44,7 @@ def main() -> int:
     children.install(words)
     children.join(int(row_text))
     sys.path.remove("/os2")
+    packages.install()
     if line.kind == "stdin":
         line.kind, line.target = "code", sys.stdin.read()
     record = imports.Record()

@@ -137,12 +137,18 @@ def _module(plan: Plan) -> None:
 
 
 def _eval(plan: Plan) -> None:
-    """Show the value of an expression; a module is run by its name, statements as code."""
-    from . import expression
+    """Show the value of an expression; scripts and modules are run by their names, statements as code."""
+    from . import expression, packages
 
+    script = packages.console_script(plan.target)
+    if script is not None:
+        sys.argv = [plan.target, *plan.arguments]
+        sys.orig_argv = ["python3", f"{packages.PACKAGES}/bin/{plan.target}", *plan.arguments]
+        _main_module()
+        raise SystemExit(script.load()())
     sys.path.insert(0, "/w")
     module_named = expression.is_module(plan.target)
-    del sys.path[0]
+    sys.path.remove("/w")
     if module_named:
         _module(plan)
         return

@@ -134,6 +134,7 @@ PATCHES = {
     "datetime": _datetime,
     "fcntl": _fcntl,
     "http.client": broker.patch_http_client,
+    "pip._vendor.urllib3.connection": broker.patch_urllib3,
     "queue": _queue,
     "random": _random,
     "select": _select,
@@ -146,7 +147,7 @@ PATCHES = {
     "urllib3.connection": broker.patch_urllib3,
     "uuid": _uuid,
 }
-FOREIGN = frozenset({"urllib3.connection"})
+FOREIGN = frozenset({"pip._vendor.urllib3.connection", "urllib3.connection"})
 """What is not the standard library's, and patched wherever it lies."""
 
 

@@ -1,7 +1,8 @@
 """Modules of the workspace run from their sources: no bytecode beside them is ever loaded.
 
 A file in ``__pycache__`` may say something else than the source that a reader of the record sees, and be
-marked so that Python never compares the two. The image's own bytecode is made by us, and cannot be written.
+marked so that Python never compares the two. Bytecode of the image and of an environment is made by us, of
+their own sources, and cannot be written.
 Where bytecode belongs is still told to programs that ask (``importlib.util.cache_from_source``).
 """
 
@@ -10,17 +11,17 @@ Where bytecode belongs is still told to programs that ask (``importlib.util.cach
 
 from types import FunctionType
 
-_IMAGE = ("/py/", "/os2/")
+_OURS = ("/py/", "/os2/", "/env/", "/tools/")
 
 
 def install() -> None:
-    """Make the source loader look for bytecode in the image only."""
+    """Make the source loader look for bytecode where it is ours only."""
     import _frozen_importlib_external as machinery
 
     real = machinery.cache_from_source
 
     def cache_from_source(path):
-        if not path.startswith(_IMAGE):
+        if not path.startswith(_OURS):
             raise NotImplementedError  # which the loader takes for: there is none
         return real(path)
 

@@ -1,0 +1,1 @@
+"""Environments: named sets of packages, each a lock and the tree that was installed from it."""
