@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from ledger import Entry, Json, MemoryStore, Record, Signer, TokenSignatureLedger
 from os2shell.kernel.dispatch import End, Request
+from os2shell.kernel.engine import KERNEL_FOLDS as FOLDS
 from os2shell.kernel.engine import Engine
 from os2shell.kernel.invocation import Identity
 from os2shell.kernel.state import State
@@ -17,7 +18,6 @@ from os2shell.model.effect import Determinism, Effect, Stream, Transcript
 from os2shell.model.fold import Event
 from os2shell.model.guest import Limits
 from os2shell.policy.manifest import Manifest
-from os2shell.subsystems.folds import FOLDS
 
 TESTER = Identity("tester", LOCAL)
 SIGNER = Signer("test.example/engine", bytes(range(32)))

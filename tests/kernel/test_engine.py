@@ -8,6 +8,7 @@ import pytest
 
 from ledger import DamagedError, DurabilityError, MemoryObjects, decode
 from os2shell.kernel.dispatch import Request
+from os2shell.kernel.engine import KERNEL_FOLDS as FOLDS
 from os2shell.kernel.engine import look
 from os2shell.kernel.intents import ADMITTED, DENIED, FAILED, FINISHED, INTENTS, SESSION_OPENED
 from os2shell.kernel.state import State
@@ -17,7 +18,6 @@ from os2shell.model.content import fetch
 from os2shell.model.effect import Effect, Stream, Transcript
 from os2shell.model.errors import CannotStart, Denied, UsageError
 from os2shell.policy.grants import MANIFEST_LOADED, POLICY
-from os2shell.subsystems.folds import FOLDS
 from tests.kernel.engine_room import (
     NO_GRANTS,
     TESTER,

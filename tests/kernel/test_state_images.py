@@ -9,7 +9,15 @@ import pytest
 
 from ledger import Digest, Entry, Record, encode
 from os2shell.kernel.engine import Engine
-from os2shell.kernel.images import BOOKMARK, STATE_IMAGED, open_state, remember, take_image
+from os2shell.kernel.images import (
+    BOOKMARK,
+    STATE_IMAGED,
+    load_image,
+    open_state,
+    remember,
+    take_image,
+)
+from os2shell.kernel.state import State
 from os2shell.model.capability import Capability
 from os2shell.model.fold import Fact, Fold
 from os2shell.policy.grants import POLICY
@@ -222,3 +230,13 @@ def test_damage_behind_the_image_folds_from_the_beginning(imaged: Imaged) -> Non
     state, _ = imaged.opened()
     assert state == imaged.truth()
     assert imaged.counting.seen[-1] == imaged.ledger.head.size - 1
+
+
+def test_a_fold_that_came_later_begins_at_its_beginning(imaged: Imaged) -> None:
+    """An image of a shell that knew no such facts is believed; without its word it is not."""
+    later = replace(imaged.counting.fold, name="later")
+    state = State((*imaged.folds, replace(later, added=True)))
+    assert load_image(state, imaged.image, imaged.ledger.objects)
+    assert state.position == imaged.image.seq
+    unknown = State((*imaged.folds, later))
+    assert not load_image(unknown, imaged.image, imaged.ledger.objects)

@@ -20,6 +20,7 @@ from os2shell.model.errors import Denied
 from os2shell.model.fold import Event
 from os2shell.model.guest import Tier
 from os2shell.model.plain import from_json
+from os2shell.model.shown import one_line
 from os2shell.policy.checker import check_scope
 from os2shell.policy.grants import POLICY
 from os2shell.subsystems.environments.events import (
@@ -45,6 +46,7 @@ PROGRAM = "pip"
 DRIVER = "os2_pip"
 WHOLE = ("!*",)
 """Nothing of an environment is ignored."""
+SHOWN_FAILURES = 4
 NO_LOCK = Lock("", (), b"")
 
 
@@ -65,7 +67,7 @@ def change(name: str, options: RunOptions, context: Context, *, select: bool = F
     planned, left = _plan(name, options, context)
     answer = planned.answer
     if answer.code or answer.cause != "exit" or not planned.changed:
-        notes = ending(answer.cause, in_force(context))
+        notes = [*ending(answer.cause, in_force(context)), *_not_had(answer)]
         return Outcome(
             notes=tuple(notes), code=answer.code, cause=answer.cause, events=planned.events
         )
@@ -172,6 +174,22 @@ def _told(name: str, arguments: tuple[str, ...], before: Lock, after: Lock) -> l
         ),
         *([ArtifactsFetched(rows, len(fetched))] if fetched else []),
     ]
+
+
+def _not_had(answer: GuestAnswer) -> list[str]:
+    """What the network did not give: pip says only that it found nothing."""
+    told: list[str] = []
+    match answer.result.get("network"):
+        case dict(report):
+            for kind in ("denied", "failed"):
+                match report.get(kind):
+                    case {"rows": list(rows)}:
+                        told += [" ".join(map(str, row)) for row in rows if isinstance(row, list)]
+                    case _:
+                        continue
+        case _:
+            pass
+    return [f"not had: {one_line(each)}" for each in dict.fromkeys(told)][:SHOWN_FAILURES]
 
 
 def _by_name(lock: Lock) -> Mapping[str, Package]:

@@ -34,6 +34,9 @@ PIP_SETTINGS = {
 }
 """No retries: what the broker refuses it refuses again, and what failed is the user's to try again."""
 CODE_REFUSED = 1
+INSTEAD = (
+    "nothing is built here; build a wheel outside, put it into the workspace, and install that file"
+)
 
 
 class Refused(Exception):
@@ -88,6 +91,7 @@ def plan(words: "list[str]") -> int:
 
 def _resolve(words: "list[str]", packages: "dict[str, Row]") -> int:
     """Let pip's resolver choose, beside what is installed already."""
+    _build_nothing()
     report = f"{SCRATCH}/report.json"
     code = pip(["install", "--dry-run", "--report", report, *words])
     if code:
@@ -100,16 +104,26 @@ def _resolve(words: "list[str]", packages: "dict[str, Row]") -> int:
     return 0
 
 
+def _build_nothing() -> None:
+    """Have pip refuse what is no wheel where it would begin to build it."""
+    from pip._internal.distributions.sdist import SourceDistribution
+    from pip._internal.exceptions import InstallationError
+
+    def prepare_distribution_metadata(self, *_arguments, **_keywords):  # type: ignore[no-untyped-def]
+        raise InstallationError(f"{self.req} is no wheel: {INSTEAD}")
+
+    SourceDistribution.prepare_distribution_metadata = (  # type: ignore[method-assign]
+        prepare_distribution_metadata
+    )
+
+
 def _row(item: "dict[str, Any]") -> Row:
     """One line of the lock, from one of pip's report (its documented version 1)."""
     url = item["download_info"]["url"]
     file = unquote(os.path.basename(urlsplit(url).path))
     name, version = item["metadata"]["name"], item["metadata"]["version"]
     if "archive_info" not in item["download_info"] or not file.endswith(".whl"):
-        raise Refused(
-            f"{name} {version} is no wheel ({url}), and nothing is built here: "
-            "build a wheel outside, put it into the workspace, and install that file"
-        )
+        raise Refused(f"{name} {version} is no wheel ({url}): {INSTEAD}")
     found = item["download_info"]["archive_info"].get("hashes", {}).get("sha256", "")
     return {
         "name": _canonical(name),
