@@ -6,6 +6,9 @@ from enum import StrEnum
 BYTES_PER_TOKEN = 4
 """A token of a budget pays one request, or this many bytes of output, the last ones begun."""
 
+REQUESTS_MOST = 250_000
+"""Answers that one run may ask for: each is a step of its trace, which its shell holds in memory."""
+
 
 class Tier(StrEnum):
     """How the guest is held; a tier the machine cannot give is refused, never replaced."""

@@ -24,8 +24,8 @@ from os2shell.replay.locate import NOT_SOUGHT, Located, Locator
 from os2shell.replay.steps import Step, between, stack_of, told
 from os2shell.replay.verdict import Divergence, ReplayImpossible, ReplayStopped, Verdict
 
-REPEATABLE_LIMITS = frozenset({"limit.output"})
-"""Limits that fall at the same byte every time; the others depend on the machine's pace."""
+REPEATABLE_LIMITS = frozenset({"limit.output", "limit.requests"})
+"""Limits that fall at the same byte or request every time; the others depend on the machine's pace."""
 
 
 class TraceWorld:

@@ -40,10 +40,21 @@ def told(finding: Finding) -> Divergence:
         Program(code=7, stderr=b"Traceback"),
         Program(stdout=LONG, stderr=LONG[:2000]),
         Program(cause="limit.output", code=124),
+        Program(cause="limit.requests", code=124),
         Program(skipped=("fifo (pipe)",)),
         Program(stdout=b""),
     ],
-    ids=["plain", "writes", "reads", "fails", "long", "limit.output", "skips", "silent"],
+    ids=[
+        "plain",
+        "writes",
+        "reads",
+        "fails",
+        "long",
+        "limit.output",
+        "limit.requests",
+        "skips",
+        "silent",
+    ],
 )
 def test_an_unchanged_run_is_identical(program: Program) -> None:
     recording = record(program=program)

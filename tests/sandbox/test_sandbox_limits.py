@@ -111,3 +111,17 @@ def test_usage_is_measured(ran: Run) -> None:
     assert usage.workspace_bytes == 8192
     assert usage.files == 2
     assert 0 < usage.wall_ns < 10 * SECOND_NS
+
+
+def test_a_flood_of_requests_ends_at_the_same_one(
+    ran: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer is a step that the shell holds; an end of input may be asked for ever."""
+    monkeypatch.setattr("os2shell.executors.sandbox.budget.REQUESTS_MOST", 20)
+    code = "import os\nfor n in range(99): print(os.read(0, 1), flush=True)"
+    first, second = (ran(code, stdin=b"abc") for _ in range(2))
+    assert first.exit.cause == "limit.requests"
+    assert first.exit.code == 124
+    assert first.exit.usage.requests == 20
+    assert first.out == second.out
+    assert len(first.out.splitlines()) == 20

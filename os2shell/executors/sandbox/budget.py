@@ -6,12 +6,15 @@ beyond the budget was written past that runtime, by a child process or native co
 and since where such a program then stood depends on its pace, the cause has a name of its own.
 """
 
-from os2shell.model.guest import BYTES_PER_TOKEN
+from os2shell.model.guest import BYTES_PER_TOKEN, REQUESTS_MOST
 
 SPENT = "token_budget"
 """The guest's runtime ended the program where its budget ended."""
 OVERDRAWN = "token_budget.unmetered"
 """We ended it, because output passed by the guest's runtime."""
+
+FLOODED = "limit.requests"
+"""It asked oftener than any run may."""
 
 
 class Meter:
@@ -40,9 +43,11 @@ class Meter:
         paid = (self.budget - self.requests) * BYTES_PER_TOKEN
         return min(most, max(0, paid - self.output_bytes))
 
-    def ask(self) -> bool:
-        """Count one request; False where it is one too many, and not to be answered."""
+    def ask(self) -> str | None:
+        """Count one request; the cause to end by where it is one too many, and not to be answered."""
         if self.spent:
-            return False
+            return OVERDRAWN
+        if self.requests >= REQUESTS_MOST:
+            return FLOODED
         self.requests += 1
-        return True
+        return None

@@ -281,10 +281,11 @@ class Supervisor:
     def _message(self, message: tuple[bytes, ...]) -> None:
         match message:
             case (b"ask", request) if self._asked is None:
-                if self._meter.ask():
+                too_many = self._meter.ask()
+                if too_many is None:
                     self._ask(request)
                 else:
-                    self._cause = self._cause or OVERDRAWN
+                    self._cause = self._cause or too_many
             case (b"data", piece) if self._asked is None and isinstance(self._io, FedIo):
                 self._io.data(piece)
             case (b"imports", *fields):

@@ -17,7 +17,7 @@ from os2shell.model.capability import Capability
 from os2shell.model.command import Context, Outcome
 from os2shell.model.errors import Broken, Denied, UsageError
 from os2shell.model.fold import Event
-from os2shell.model.guest import EntryKind, Tier
+from os2shell.model.guest import REQUESTS_MOST, EntryKind, Tier
 from os2shell.policy.budget import NOTHING, SPENT, left_of
 from os2shell.policy.grants import POLICY
 from os2shell.policy.manifest import Manifest, limit_of
@@ -217,6 +217,9 @@ def _budget(options: RunOptions, manifest: Manifest, context: Context) -> int | 
 
 def ending(cause: str, manifest: Manifest) -> list[str]:
     """Why the program did not end by itself, and how to let it."""
+    if cause == "limit.requests":
+        told = f"it asked {REQUESTS_MOST} times for input or the network"
+        return [f"the run was ended: {cause}, {told}; read in larger pieces"]
     if cause.startswith("limit."):
         key, value = limit_of(manifest.limits, cause.removeprefix("limit."))
         told = f"the run was ended: {cause}, {key} = {value} in manifest {manifest.name}"
