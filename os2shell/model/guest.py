@@ -7,7 +7,7 @@ BYTES_PER_TOKEN = 4
 """A token of a budget pays one request, or this many bytes of output, the last ones begun."""
 
 REQUESTS_MOST = 250_000
-"""Answers that one run may ask for: each is a step of its trace, which its shell holds in memory."""
+"""Answers that one run may ask for: each is a step of its trace, which its shell keeps."""
 
 
 class Tier(StrEnum):

@@ -25,7 +25,7 @@ from os2shell.replay.steps import Step, between, stack_of, told
 from os2shell.replay.verdict import Divergence, ReplayImpossible, ReplayStopped, Verdict
 
 REPEATABLE_LIMITS = frozenset({"limit.output", "limit.requests"})
-"""Limits that fall at the same byte or request every time; the others depend on the machine's pace."""
+"""Limits that fall at the same byte or request every time; the others depend on the pace."""
 
 
 class TraceWorld:

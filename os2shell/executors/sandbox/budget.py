@@ -44,7 +44,7 @@ class Meter:
         return min(most, max(0, paid - self.output_bytes))
 
     def ask(self) -> str | None:
-        """Count one request; the cause to end by where it is one too many, and not to be answered."""
+        """Count one request; the cause to end by where it is one too many to be answered."""
         if self.spent:
             return OVERDRAWN
         if self.requests >= REQUESTS_MOST:
