@@ -76,7 +76,6 @@ def change(name: str, options: RunOptions, context: Context, *, select: bool = F
         tree=answer.tree,
         arguments=("install",),
         network=None,
-        packages=None,
         token_budget=left,
     )
     installed = GuestAnswer.of(context.perform(effect))

@@ -6,14 +6,18 @@ pip, offline and by their hashes, and their bytecode; with these three the folde
 ``run`` is pip itself, looking at the environment.
 """
 
+import importlib.util
 import json
+import marshal
 import os
-import py_compile
 import re
 import shutil
 import sys
 import warnings
+from collections.abc import Iterator
 from hashlib import sha256
+from importlib import metadata
+from types import CodeType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -21,6 +25,7 @@ Row = dict[str, Any]
 
 SCHEMA = "os2.environment-lock/1"
 WORK, ENVIRONMENT, SCRATCH = "/w", "/env", "/tmp/os2-pip"
+INSTALLED = f"{ENVIRONMENT}/lib"
 PIP_SETTINGS = {
     "PIP_CACHE_DIR": f"{SCRATCH}/cache",
     "PIP_CONFIG_FILE": "/dev/null",
@@ -209,30 +214,84 @@ def _bring(row: Row, wheels: str) -> None:
 
 
 def install(_words: "list[str]") -> int:
-    """Unpack what ``plan`` left, offline, and compile it."""
+    """Unpack what ``plan`` left, offline, and compile it; what ``/env`` has of it is copied."""
     rows = _locked(f"{WORK}/lock.json")
-    wanted = f"{SCRATCH}/wanted.txt"
-    with open(wanted, "w", encoding="utf-8") as file:
-        file.writelines(
-            f"{row['name']}=={row['version']} --hash=sha256:{row['sha256']}\n" for row in rows
-        )
-    offline = ["--no-index", "--find-links", f"{WORK}/wheels", "--require-hashes", "--no-compile"]
-    place = ["--no-deps", "--target", f"{WORK}/lib", "--requirement", wanted]
-    os.mkdir(f"{WORK}/lib")
-    if rows:
-        code = pip(["install", "--quiet", "--only-binary", ":all:", *offline, *place])
+    had = _had(rows)
+    fresh = [row for row in rows if row["name"] not in had]
+    code = _unpack(fresh, f"{SCRATCH}/lib")
+    if code:
+        return code
+    if had and _overlap(f"{SCRATCH}/lib", [path for paths in had.values() for path in paths]):
+        had = {}
+        code = _unpack(
+            rows, f"{SCRATCH}/lib"
+        )  # whose file it is then is for pip to decide, as ever
         if code:
             return code
-    _compile(f"{WORK}/lib")
-    sys.path.append(f"{WORK}/lib")
+    _compile(f"{SCRATCH}/lib")
+    shutil.move(f"{SCRATCH}/lib", f"{WORK}/lib")
+    for path in sorted(path for paths in had.values() for path in paths):
+        os.makedirs(os.path.dirname(f"{WORK}/lib/{path}"), exist_ok=True)
+        shutil.copy(f"{INSTALLED}/{path}", f"{WORK}/lib/{path}")
+    sys.path = [path for path in sys.path if path != INSTALLED] + [f"{WORK}/lib"]
     pip(["check", "--quiet"])  # what does not fit together is told; it was asked for
     told = " ".join(f"{row['name']}-{row['version']}" for row in rows)
     print(f"The environment has {told}" if told else "The environment is empty")
     return 0
 
 
+def _unpack(rows: "list[Row]", place: str) -> int:
+    """Have pip unpack the wheels of ``rows`` into ``place``, which begins empty."""
+    shutil.rmtree(place, ignore_errors=True)
+    os.mkdir(place)
+    if not rows:
+        return 0
+    wanted = f"{SCRATCH}/wanted.txt"
+    with open(wanted, "w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(f"{row['name']}=={row['version']} --hash=sha256:{row['sha256']}\n")
+    offline = ["--no-index", "--find-links", f"{WORK}/wheels", "--require-hashes", "--no-compile"]
+    words = ["--ignore-installed", "--no-deps", "--target", place, "--requirement", wanted]
+    return pip(["install", "--quiet", "--only-binary", ":all:", *offline, *words])
+
+
+def _had(rows: "list[Row]") -> "dict[str, list[str]]":
+    """Of the packages that ``/env`` has from the very same wheels, by name: their files in it."""
+    same = {(row["name"], row["sha256"]) for row in _locked(f"{ENVIRONMENT}/lock.json")}
+    found = {row["name"]: row for row in rows if (row["name"], row["sha256"]) in same}
+    had: dict[str, list[str]] = {}
+    for distribution in metadata.distributions(path=[INSTALLED]):
+        name = _canonical(distribution.metadata["Name"])
+        if name in found:
+            had[name] = sorted(_files(distribution))
+    paths = [path for files in had.values() for path in files]
+    return had if len(set(paths)) == len(paths) else {}
+
+
+def _files(distribution: metadata.Distribution) -> "Iterator[str]":
+    """What it put into the library, by its RECORD, and the bytecode made of that."""
+    for file in distribution.files or ():
+        path = os.path.normpath(str(file))
+        if path.startswith(("../../bin/", "../bin/")):  # where --target puts scripts
+            path = "bin/" + os.path.basename(path)
+        folder, name = os.path.split(path)
+        compiled = os.path.join(
+            folder, "__pycache__", f"{name[:-3]}.{sys.implementation.cache_tag}.pyc"
+        )
+        for each in (path, compiled) if name.endswith(".py") else (path,):
+            if os.path.isfile(f"{INSTALLED}/{each}"):
+                yield each
+
+
+def _overlap(library: str, paths: "list[str]") -> bool:
+    return any(os.path.lexists(f"{library}/{path}") for path in paths)
+
+
 def _compile(library: str) -> None:
-    """Write bytecode that is never compared with its source; what wheels brought of it goes."""
+    """Write bytecode that is never compared with its source; what wheels brought of it goes.
+
+    Test suites are left out: half of some packages, and hardly ever imported.
+    """
     sources = []
     for folder, folders, files in os.walk(library):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
@@ -241,16 +300,52 @@ def _compile(library: str) -> None:
             path = f"{folder}/{name}"
             if name.endswith(".pyc"):
                 os.unlink(path)
-            elif name.endswith(".py"):
+            elif name.endswith(".py") and "tests" not in path[len(library) :].split("/"):
                 sources.append(path)
     warnings.simplefilter("ignore")
-    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
     for path in sources:
-        seen = f"{ENVIRONMENT}/lib" + path[len(library) :]
+        with open(path, "rb") as file:
+            source = file.read()
         try:
-            py_compile.compile(path, dfile=seen, doraise=True, invalidation_mode=unchecked)
-        except (py_compile.PyCompileError, ValueError, RecursionError):
-            pass  # a template, or for another Python: it runs from its source, if at all
+            code = compile(source, INSTALLED + path[len(library) :], "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError):
+            continue  # a template, or for another Python: it runs from its source, if at all
+        target = importlib.util.cache_from_source(path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "wb") as file:
+            file.write(_bytecode(code, source))
+
+
+def _bytecode(code: CodeType, source: bytes) -> bytes:
+    """A hash-based .pyc that is not to be checked (PEP 552): the same whatever else was compiled.
+
+    marshal writes a reference for each object that somebody else holds too; so all are held.
+    """
+    held = list(_within(code))
+    flags = (1).to_bytes(4, "little")
+    digest = importlib.util.source_hash(source)
+    data = importlib.util.MAGIC_NUMBER + flags + digest + marshal.dumps(code)
+    del held
+    return data
+
+
+def _within(code: CodeType) -> "Iterator[object]":
+    """All objects that ``code`` is made of, as far as they can be shared with others."""
+    names = (code.co_names, code.co_varnames, code.co_cellvars, code.co_freevars)
+    yield from (
+        code.co_name,
+        code.co_qualname,
+        code.co_filename,
+        *(name for each in names for name in each),
+    )
+    pending: list[object] = [code.co_consts]
+    while pending:
+        value = pending.pop()
+        yield value
+        if isinstance(value, CodeType):
+            yield from _within(value)
+        elif isinstance(value, (tuple, frozenset)):
+            pending += value
 
 
 def _write_lock(rows: "list[Row]") -> None:
