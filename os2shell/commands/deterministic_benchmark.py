@@ -16,6 +16,7 @@ from os2shell.model.plain import from_json, to_json
 from os2shell.model.shown import jsonable
 from os2shell.replay.benchmark import Benchmark, RunBenchmark
 from os2shell.replay.benchmark_report import body_of, text_of
+from os2shell.subsystems.python_vm.environments import ENVIRONMENTS
 
 USAGE: Final = (
     "deterministic-benchmark run [--count N] [--suite standard|small] [--tier native|restricted] "
@@ -70,7 +71,8 @@ def parse(words: Sequence[str]) -> Args:
 
 def run(args: Args, context: Context) -> Outcome:
     """Benchmark, tell, and record; exit 0 when all agree."""
-    effect = RunBenchmark(args.suite, args.tier, args.count, args.jobs)
+    packages = context.view(ENVIRONMENTS).packages
+    effect = RunBenchmark(args.suite, args.tier, args.count, args.jobs, packages)
     result = from_json(Benchmark, context.perform(effect))
     text = json.dumps(jsonable(body_of(result)), indent=2) if args.json else text_of(result)
     return Outcome(text, code=0 if result.good else 1, events=(BenchmarkCompleted(result),))

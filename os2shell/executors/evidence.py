@@ -158,7 +158,7 @@ def collect_objects(record: Record, objects: ObjectStore, found: set[Digest]) ->
         steps = decode(fetch(objects, trace))
         found |= referred(steps)
         for tree in _trees(steps):
-            _collect_tree(tree, objects, found)
+            collect_tree(tree, objects, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +251,8 @@ def _trees(body: Json) -> Iterator[Digest]:
             return
 
 
-def _collect_tree(tree: Digest, objects: ObjectStore, found: set[Digest]) -> None:
+def collect_tree(tree: Digest, objects: ObjectStore, found: set[Digest]) -> None:
+    """Add ``tree`` and all below it to ``found``; what is in it already is taken to be there."""
     pending = [tree]
     while pending:
         folder = pending.pop()

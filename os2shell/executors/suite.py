@@ -72,13 +72,17 @@ def copied_suite(folder: Path) -> Iterator[Path]:
         yield Path(scratch)
 
 
-def run_bare(program: Program, folder: Path) -> int:
-    """Run ``program`` in ``folder`` with the Python that runs us, and nothing else; its code."""
+def run_bare(program: Program, folder: Path, library: Path | None = None) -> int:
+    """Run ``program`` in ``folder`` with the Python that runs us; its code.
+
+    ``library`` is where it finds packages beside that Python's own.
+    """
+    environment = _ENVIRONMENT if library is None else _ENVIRONMENT | {"PYTHONPATH": str(library)}
     with (folder / program.stdin if program.stdin else Path(os.devnull)).open("rb") as stdin:
         return subprocess.run(
             [sys.executable, *program.words],
             cwd=folder,
-            env=_ENVIRONMENT,
+            env=environment,
             stdin=stdin,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

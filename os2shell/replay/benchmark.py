@@ -5,15 +5,15 @@ the middle, and a 95th percentile is the least time that 95 of 100 do not exceed
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from ledger import Json
+from ledger import Digest, Json
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism
 from os2shell.model.errors import UsageError
 from os2shell.model.guest import Tier
-from os2shell.model.plain import to_json
+from os2shell.model.plain import ADDED, to_json
 from os2shell.replay.verdict import Verdict
 
 if TYPE_CHECKING:  # every start that looks at the past would pay for them
@@ -27,7 +27,8 @@ SAME = str(Verdict.IDENTICAL)
 class RunBenchmark:
     """Ask for a benchmark. The answer is a ``Benchmark``.
 
-    ``tier`` None takes both, ``jobs`` None as many processes as there are processors.
+    ``tier`` None takes both, ``jobs`` None as many processes as there are processors. ``packages``
+    is the tree of the environment that the programs have.
     """
 
     kind: ClassVar[str] = "benchmark.run"
@@ -37,6 +38,7 @@ class RunBenchmark:
     tier: str | None
     count: int
     jobs: int | None
+    packages: Digest | None = field(default=None, metadata=ADDED)
 
     def body(self) -> Json:
         """The selection."""

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ledger import Json, MemoryObjects, ObjectStore, OverlayObjects
-from os2shell.executors.evidence import EvidenceExporter, ExportEvidence
+from ledger import Digest, Json, MemoryObjects, ObjectStore, OverlayObjects
+from ledger import Entry as LedgerEntry
+from os2shell.executors.evidence import EvidenceExporter, ExportEvidence, collect_tree
 from os2shell.executors.progress import Progress
 from os2shell.executors.suite import (
     copied_suite,
@@ -26,6 +27,7 @@ from os2shell.executors.suite import (
 from os2shell.executors.workers import Done, Work, spread
 from os2shell.kernel.dispatch import Request
 from os2shell.kernel.engine import Engine
+from os2shell.kernel.intents import BOOT_SESSION
 from os2shell.kernel.invocation import Identity
 from os2shell.model.effect import Transcript
 from os2shell.model.errors import CannotStart
@@ -45,8 +47,11 @@ from os2shell.replay.player import Workshop, replay_run, trace_of
 from os2shell.replay.runs import RecordedRun
 from os2shell.replay.steps import Step
 from os2shell.replay.verify_runs import Means, runs_of
+from os2shell.subsystems.environments.events import EnvironmentCreated, EnvironmentSelected
 
 BARE_ROUNDS = 3
+NAME = "benchmark"
+"""The environment that programs have here; elsewhere it has another name."""
 COMMANDS_BY_TIER = {"native": "python", "restricted": "pyvm"}
 RECORDS_OF_A_RUN = 2
 """Its admission and its end."""
@@ -68,14 +73,22 @@ class House(Protocol):
         """Start a sandbox ahead of each run."""
         ...
 
+    def close(self) -> None:
+        """Let go of the ledger."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What wiring makes in a folder: the house, what replays need, and the way to a bundle."""
+    """What wiring makes in a folder: the house, what replays need, and the way to a bundle.
+
+    ``library`` gives the folder of packages of an environment's tree.
+    """
 
     house: House
     means: Means
     exporter: EvidenceExporter
+    library: Callable[[Digest], Path]
 
 
 class Benchmarker:
@@ -92,7 +105,8 @@ class Benchmarker:
         entries = entries_of(read_suite(source, effect.suite), effect.tier)
         jobs = effect.jobs or processors()
         with copied_suite(source) as folder:
-            bench = _Bench(entries, folder, self._place)
+            bench = _Bench(entries, folder, self._place, effect.packages)
+            bench.take_packages(self._objects())
             image = bench.place().means.equipment()  # built here, where somebody is told of it
             records = bench.record()
             bare = bench.bare()
@@ -135,9 +149,14 @@ class _Bench:
     """The stages, on one folder."""
 
     def __init__(
-        self, entries: Sequence[Entry], folder: Path, place: Callable[[Path], Place]
+        self,
+        entries: Sequence[Entry],
+        folder: Path,
+        place: Callable[[Path], Place],
+        packages: Digest | None,
     ) -> None:
         self._entries = entries
+        self._packages = packages
         self._folder = folder
         self._make = place
         self._progress = Progress()
@@ -145,6 +164,29 @@ class _Bench:
     def place(self) -> Place:
         """A house here; every process makes its own."""
         return self._make(self._folder)
+
+    def take_packages(self, objects: ObjectStore) -> None:
+        """Have the environment here too: what it is made of, and that runs have it."""
+        if self._packages is None:
+            return
+        house = self.place().house
+        engine = house.open_engine()
+        found: set[Digest] = set()
+        collect_tree(self._packages, objects, found)
+        for name in sorted(found):
+            with objects.open(name) as source:
+                engine.objects.put_stream(source.read)
+        facts: dict[str, dict[str, Json]] = {
+            EnvironmentCreated.kind: {"name": NAME, "tree": self._packages, "lock": None},
+            EnvironmentSelected.kind: {"name": NAME},
+        }
+        entries = [
+            LedgerEntry(kind, body, session=BOOT_SESSION, actor=house.identity.actor)
+            for kind, body in facts.items()
+        ]
+        engine.record(lambda _state: entries)
+        engine.close()
+        house.close()
 
     def record(self) -> list[Done]:
         """Run every entry once, recorded."""
@@ -201,8 +243,11 @@ class _Bench:
         return work
 
     def _bare(self) -> Work:
+        library = self.place().library(self._packages) if self._packages else None
+
         def work(task: int) -> object:
-            return run_bare(self._entries[task % len(self._entries)].program, self._folder / "work")
+            program = self._entries[task % len(self._entries)].program
+            return run_bare(program, self._folder / "work", library)
 
         return work
 

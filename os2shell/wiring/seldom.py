@@ -22,6 +22,7 @@ from os2shell.executors.history import HistoryReader, ListHistory, ReadHistory
 from os2shell.executors.live import Executors, LiveWorld
 from os2shell.executors.machine import MachineProber, ProbeMachine, ReadPython
 from os2shell.executors.network.secret import NO_KEY, Keyed
+from os2shell.executors.packages.environment import LIBRARY, environment_folder
 from os2shell.executors.packages.lock import LockReader, ReadLock
 from os2shell.executors.probes.escapes import EscapeProber, ProbeEscapes
 from os2shell.executors.rotation import ReadKeys, RotateKey, Rotator
@@ -88,6 +89,10 @@ class BenchmarkHouse(Parts, Protocol):
         """Start a sandbox ahead of each run."""
         ...
 
+    def close(self) -> None:
+        """Let go of the ledger."""
+        ...
+
 
 @dataclass(frozen=True)
 class LedgerSource:
@@ -143,7 +148,12 @@ def _benchmark(parts: Parts, effect: RunBenchmark, transcript: Transcript) -> Js
 
     def place(folder: Path) -> Place:
         house = parts.beside(folder)
-        return Place(house, _means(house), EvidenceExporter(house.reading, PROGRAMS))
+
+        def library(packages: Digest) -> Path:
+            objects = house.reading().objects
+            return environment_folder(house.settings.images, packages, objects).root / LIBRARY
+
+        return Place(house, _means(house), EvidenceExporter(house.reading, PROGRAMS), library)
 
     return Benchmarker(place, lambda: parts.reading().objects).perform(effect, transcript)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 from os2shell.executors.sandbox import FolderCache
@@ -134,3 +135,22 @@ def test_the_folder_that_programs_see_is_a_copy(shell: Shell) -> None:
     shutil.rmtree(home)
     assert shell.python("import beta; print(beta.NAME)") == "beta 1.0"
     assert {verdict for _, verdict in shell.verdicts()} == {"identical"}
+
+
+def test_a_benchmark_has_the_environment_and_so_has_its_evidence(
+    shell: Shell, tmp_path: Path
+) -> None:
+    shell.install("beta")
+    words = ("--suite", "small", "--count", "1", "--tier", "native", "--json")
+    result = shell.os2.json("deterministic-benchmark", "run", *words)
+    assert result["agreeing"] == result["replays"] > 0
+    name = result["evidence"]["digest"]
+    kept = shell.os2.workspace / f".os2/ledger/objects/{name[:2]}/{name[2:]}"
+    bundle = shutil.copy(kept, tmp_path / "evidence.os2z")
+    stranger = Os2(tmp_path / "stranger", tmp_path / "strangers-home")
+    stranger.workspace.mkdir()
+    stranger.home.mkdir()
+    report = stranger.json("python-verify", "--bundle", str(bundle), "--json")
+    assert report["counts"]["identical"] == report["counts"]["total"] > 0
+    with zipfile.ZipFile(bundle) as archive:
+        assert any("objects/" in each for each in archive.namelist())

@@ -13,6 +13,7 @@ from os2shell.executors.sandbox import CachedFolder, FolderCache
 from os2shell.executors.workspace import populate
 
 ENVIRONMENTS = "environments"
+LIBRARY = "lib"
 
 
 def environment_folder(cache: Path, tree: Digest, objects: ObjectStore) -> CachedFolder:
