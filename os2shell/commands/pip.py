@@ -24,6 +24,8 @@ _ELSEWHERE = (
     "--global-option", "--break-system-packages", "--compile",
 )  # fmt: skip
 _BROKERS = ("--cert", "--client-cert", "--proxy", "--trusted-host", "--keyring-provider")
+DRY = "--dry-run"
+_REPOSITORIES = re.compile(r"(?:.*@\s*)?(?:git|hg|svn|bzr)\+")
 _CREDENTIALS = re.compile(r"[a-z+]+://[^/\s@]+@")
 
 
@@ -59,6 +61,12 @@ def _judge(word: str) -> None:
             f"pip option {option}",
             expected="connections as the manifest grants them (net.connect: ca, credential)",
         )
+    if _REPOSITORIES.match(word):
+        raise UsageError(
+            "a requirement in a repository",
+            expected="one that has a wheel: nothing is built here",
+            remedy="build it outside, put the wheel into the workspace, and install that file",
+        )
     if _CREDENTIALS.match(word.partition("=")[2] or word):
         raise UsageError(
             "credentials in a URL, which would be recorded",
@@ -71,7 +79,8 @@ def run(options: RunOptions, context: Context) -> Outcome:
     """Change or look at the active environment."""
     if options.target == "install" and "--no-index" not in options.arguments:
         needs_network(context)
-    return run_pip(options, context, plans=options.target in CHANGING)
+    plans = options.target in CHANGING and DRY not in options.arguments
+    return run_pip(options, context, plans=plans)
 
 
 COMMAND = Command(

@@ -55,6 +55,8 @@ def test_upgrades_and_removals_are_new_trees_of_the_same_lock_rules(
 
 
 def test_what_is_there_already_changes_nothing(shell: Shell) -> None:
+    assert "Would install alpha-1.0 beta-1.0" in shell.install("--dry-run", "alpha").text
+    assert shell.environments() == {}
     shell.install("alpha")
     before = shell.environments()
     again = shell.install("alpha")
