@@ -37,7 +37,9 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.base = Path(tempfile.mkdtemp(prefix="machine-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
+        self.base = Path(
+            tempfile.mkdtemp(prefix="machine-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
+        )
         self.disk = Disk(self.base / "0")
         self.boots = 0
 
