@@ -3,8 +3,13 @@
 What is forked becomes what ``python -m os2shell`` is: its own arguments, folder, environment and
 standard streams, the module run as ``__main__``, and an end of its own. It was never run before,
 so nothing of one run is left for the next. ``Nursery`` asks; run as a script, this file answers.
+
+An end is what can be noticed of an interpreter's: threads are awaited, handlers called, garbage is
+collected, streams are flushed. Modules are not taken apart, as each page that they lie in would be
+copied for it: that took longer than most runs. Whole processes (``Os2.start``) end wholly.
 """
 
+import atexit
 import contextlib
 import gc
 import json
@@ -25,8 +30,14 @@ from select import select
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-APART = ("os2shell.__main__", "os2shell.executors.sandbox.guest", "os2shell.repl.prompt")
-"""What a run imports itself: the door, what runs inside only, and what only a terminal needs."""
+PACKAGES = ("os2shell", "ledger")
+APART = (
+    *("os2shell.__main__", "os2shell.executors.sandbox.guest", "os2shell.repl.prompt"),
+    *("ledger.__main__", "ledger.evidence.verify_os2"),
+)
+"""What a run imports itself: doors, what runs elsewhere only, and what only a terminal needs."""
+SIGNING = "cryptography.hazmat.primitives.asymmetric.ed25519"
+"""What a ledger loads at its first signature."""
 _LENGTH_BYTES = 8
 _STREAMS = 3
 
@@ -101,10 +112,11 @@ def _write(into: FileIO, data: bytes) -> None:
 
 def load() -> None:
     """Import what runs import; none of it looks at the world when it is imported."""
-    package = import_module("os2shell")
-    for found in pkgutil.walk_packages(package.__path__, "os2shell."):
-        if not found.name.startswith(APART):
-            import_module(found.name)
+    for package in PACKAGES:
+        for found in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
+            if not found.name.startswith(APART):
+                import_module(found.name)
+    import_module(SIGNING)
 
 
 def serve(channel: socket.socket) -> bool:
@@ -157,6 +169,29 @@ def _whole(stream: Any, size: int) -> bytes:
     return data
 
 
+def live() -> None:
+    """Be the run, to its end; what ends otherwise than by a code ends as the interpreter does it."""
+    try:
+        runpy.run_module("os2shell", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if isinstance(end.code, int):
+            leave(end.code)
+        raise
+
+
+def leave(code: int) -> None:
+    """End with ``code``; returns where a stream cannot be flushed, which the interpreter reports."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    gc.collect()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return
+    os._exit(code & 255)
+
+
 if __name__ == "__main__":
     load()
     gc.collect()
@@ -165,4 +200,4 @@ if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as asking:
         is_run = serve(asking)
     if is_run:
-        runpy.run_module("os2shell", run_name="__main__", alter_sys=True)
+        live()

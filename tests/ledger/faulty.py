@@ -38,6 +38,9 @@ WATCHED: Final = (
 )
 SECTOR: Final = 512
 WRITES: Final = frozenset({"write", "pwrite", "pwritev"})
+LOOKS: Final = frozenset({"pread", "flock"})
+SYNCS: Final = frozenset({"fsync", "fdatasync"})
+NEED_NO_SPACE: Final = frozenset({"unlink", "chmod", "fchmod"})
 
 
 class Kind(StrEnum):
@@ -54,12 +57,34 @@ class Kind(StrEnum):
         return self in {Kind.KILLED_WITHIN, Kind.KILLED_AFTER}
 
 
+def kinds_of(name: str, arguments: Any) -> frozenset[Kind]:
+    """The kinds that leave at this call what no other kind leaves here or at the call before.
+
+    A call that changes nothing on the disk can only be refused: done and told as failed is the
+    same, and killed after it is killed after the one before. Half of it there is of writes alone.
+    """
+    if name in LOOKS or (name == "open" and not arguments[1] & (os.O_CREAT | os.O_TRUNC)):
+        return frozenset({Kind.REFUSED})
+    if name in SYNCS:  # what power loss makes of them is for ``power_cut``
+        return frozenset({Kind.REFUSED, Kind.FULL})
+    found = set(Kind)
+    if name not in WRITES or _is_indivisible(arguments):
+        found.remove(Kind.KILLED_WITHIN)
+    if name in NEED_NO_SPACE:
+        found.remove(Kind.FULL)
+    return frozenset(found)
+
+
 class Killed(BaseException):
     """The process is dead; nothing may catch this but the test."""
 
 
 class Faults:
-    """Counts the calls on ``folder`` and spoils one; with ``number`` 0 it only counts."""
+    """Counts the calls on ``folder`` and spoils one; with ``number`` 0 it only counts.
+
+    ``seen`` are the names of the calls so far; while it only counts, ``kinds`` are those of faults
+    that make a difference at each.
+    """
 
     def __init__(self, folder: Path, number: int = 0, kind: Kind = Kind.REFUSED) -> None:
         self._folder = str(folder)
@@ -68,6 +93,7 @@ class Faults:
         self._saved: list[tuple[Any, str, Any]] = []
         self._dead = False
         self.seen: list[str] = []
+        self.kinds: list[frozenset[Kind]] = []
         self.fired = ""
 
     def __enter__(self) -> Self:
@@ -106,6 +132,8 @@ class Faults:
                 return act()  # the kernel lets go of a dead process's locks
             raise Killed
         self.seen.append(name)
+        if not self._number:
+            self.kinds.append(kinds_of(name, arguments))
         if len(self.seen) != self._number:
             return act()
         self.fired = f"call {self._number}, {name}{self._about(arguments)}, {self._kind}"

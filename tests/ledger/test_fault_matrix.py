@@ -1,8 +1,8 @@
 """Every call on the disk that a ledger makes, going wrong in every way, one at a time.
 
-For each history below and each kind of fault, the first call is spoiled, then the second, and so
-on until the history ends without meeting its fault. After each the ledger is opened again: what
-was acknowledged is there, byte for byte, nothing is half there, and it can be used.
+Each history below runs once whole, and its calls are counted. Then each of them is spoiled, in
+every way that leaves something of its own (``kinds_of``). After each the ledger is opened again:
+what was acknowledged is there, byte for byte, nothing is half there, and it can be used.
 """
 
 import os
@@ -246,6 +246,13 @@ def check(folder: Path, told: Told, fired: str) -> None:
         assert ledger.head.size == size, fired
 
 
+def spoilt(counted: Faults, kind: Kind) -> list[int]:
+    """The numbers of the calls at which ``kind`` makes a difference: there are some."""
+    found = [number for number, kinds in enumerate(counted.kinds, 1) if kind in kinds]
+    assert found
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", list(Kind))
 @pytest.mark.parametrize(
@@ -254,19 +261,24 @@ def check(folder: Path, told: Told, fired: str) -> None:
 def test_every_call_of_every_history(
     tmp_path: Path, before: Callable[[Path], None], history: History, kind: Kind
 ) -> None:
-    number, prepared = 0, tmp_path / "prepared"
+    prepared = tmp_path / "prepared"
     before(prepared)
-    while True:
-        number += 1
-        folder = tmp_path / str(number) / "log"
+
+    def folder(number: int) -> Path:
+        made = tmp_path / str(number) / "log"
         if prepared.exists():
-            shutil.copytree(prepared, folder)
-        told, fired = suffer(folder, history, number, kind)
-        if not fired:
-            assert number > 5
-            assert told.records
-            return
-        check(folder, told, fired)
+            shutil.copytree(prepared, made)
+        return made
+
+    whole = Told()
+    with Faults(folder(0)) as counted:
+        history(tmp_path / "0" / "log", whole)
+    assert len(counted.seen) > 5
+    assert whole.records
+    for number in spoilt(counted, kind):
+        told, fired = suffer(folder(number), history, number, kind)
+        assert fired
+        check(tmp_path / str(number) / "log", told, fired)
 
 
 @pytest.mark.parametrize("kind", [Kind.REFUSED, Kind.PERSISTED, Kind.KILLED_WITHIN])
@@ -291,10 +303,10 @@ def test_every_failure_of_pruning(tmp_path: Path, kind: Kind) -> None:
 def test_every_call_of_syncing_many_objects(tmp_path: Path, kind: Kind) -> None:
     """So many that the file system is synced whole."""
     contents = [b"object %d" % n for n in range(34)]
-    number, prepared = 0, tmp_path / "prepared"
+    prepared = tmp_path / "prepared"
     six_records(prepared)
-    while True:
-        number += 1
+
+    def spoil(number: int) -> tuple[Faults, Told]:
         folder, told = tmp_path / str(number) / "log", Told()
         shutil.copytree(prepared, folder)
         ledger = opened(folder)
@@ -304,12 +316,18 @@ def test_every_call_of_syncing_many_objects(tmp_path: Path, kind: Kind) -> None:
             append(ledger, told, *entries)
             told.payloads = dict(zip(names, contents, strict=True))
         if not faults.fired:
-            assert number > 36
             ledger.close()
-            return
         for descriptor in descriptors(folder):
             os.close(descriptor)
-        check(folder, told, faults.fired)
+        return faults, told
+
+    counted, whole = spoil(0)
+    assert len(counted.seen) > 35
+    assert whole.records
+    for number in spoilt(counted, kind):
+        faults, told = spoil(number)
+        assert faults.fired
+        check(tmp_path / str(number) / "log", told, faults.fired)
 
 
 def test_the_layer_sees_the_calls(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import msgpack
 import ormsgpack
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger import CanonicalError, Entry, LedgerError, body_of, decode, encode
@@ -19,6 +19,8 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 ATTRIBUTES = st.dictionaries(TEXT, VALUES, max_size=4)
+LARGE = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+"""Each example holds some twenty entries."""
 DIGESTS = st.none() | st.binary(min_size=32, max_size=32)
 
 
@@ -46,6 +48,7 @@ def test_both_codecs_write_the_same_body(
     assert fields(body) == decode(body) == fast
 
 
+@LARGE
 @given(st.lists(ATTRIBUTES, min_size=batch.LEAST, max_size=30))
 def test_a_batch_is_each(many: list[dict[str, object]]) -> None:
     bodies = [
@@ -55,6 +58,7 @@ def test_a_batch_is_each(many: list[dict[str, object]]) -> None:
     assert rows_of(bodies) == [fields(body) for body in bodies]
 
 
+@LARGE
 @given(st.lists(ATTRIBUTES, min_size=batch.LEAST, max_size=30), TEXT, DIGESTS, DIGESTS)
 def test_what_is_made_at_once_is_what_each_makes(
     many: list[dict[str, object]], text: str, payload: bytes | None, commitment: bytes | None

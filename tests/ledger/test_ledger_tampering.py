@@ -65,6 +65,8 @@ def test_every_byte_of_the_segment_counts(small: Path, signer: Signer, *, keyed:
     key = signer.public if keyed else None
     assert verify(small, key, objects=True).status == "ok"
     for at, what, changed in variants(data):
+        if keyed and what != "flip":
+            continue  # found without the key, so by the chain and not by who signed
         path.write_bytes(changed)
         seq, reason = broken(verify(small, key), (at, what))
         assert reason

@@ -133,7 +133,7 @@ class Keeping(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = TemporaryDirectory()
+        self.folder = TemporaryDirectory(dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
         self.ledger = TokenSignatureLedger(MemoryStore(), clock=lambda: 0, node="n", origin="a.b")
         self.subjects = Subjects(Path(self.folder.name, "keys"))
         self.sealed: list[tuple[Record, str, bytes]] = []

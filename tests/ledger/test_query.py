@@ -77,6 +77,9 @@ QUERIES = [
 ]
 
 
+ANSWERS: dict[tuple[bytes, Query], list[int]] = {}
+
+
 def history(count: int) -> Iterator[Entry]:
     """A history with few kinds and actors, more sessions, and words in several scripts."""
     for n in range(count):
@@ -109,6 +112,14 @@ def agree(ledger: TokenSignatureLedger, index: Index) -> None:
     """Every query has the same answer from the index and from the log."""
     for query in QUERIES:
         assert seqs(index.search(query)) == seqs(scan(ledger, query)), query
+
+
+def scanned(ledger: TokenSignatureLedger, log: Path, query: Query) -> list[int]:
+    """What scanning finds; a segment of the same bytes gives the same answer, so it is read once."""
+    key = ((log / "segments" / "000000000000.seg").read_bytes(), query)
+    if key not in ANSWERS:
+        ANSWERS[key] = seqs(scan(ledger, query))
+    return ANSWERS[key]
 
 
 @pytest.mark.parametrize("text", [True, False])
@@ -236,7 +247,8 @@ def test_a_bad_index_is_built_anew(log: Path, damage: Callable[[Path], None]) ->
             list(index.search(Query(session="s9", text="apple")))
             list(index.search(Query(kind="run.*", until=START + timedelta(minutes=9))))
             if not hidden:
-                agree(ledger, index)
+                for query in QUERIES:
+                    assert seqs(index.search(query)) == scanned(ledger, log, query), query
             assert seqs(scan(ledger, Query(kind="note"))) == list(range(3, 201, 3))
 
 

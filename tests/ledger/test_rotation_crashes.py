@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -66,8 +66,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from ledger import Entry, KeyFile, TokenSignatureLedger
-count, calls = int(sys.argv[2]), 0
-def deadly(name, after):
+calls = 0
+def deadly(name, count, after):
     real = getattr(os, name)
     def call(*given, **named):
         global calls
@@ -79,19 +79,49 @@ def deadly(name, after):
             os.kill(os.getpid(), signal.SIGKILL)
         return result
     setattr(os, name, call)
-here = Path(sys.argv[1])
-ledger = TokenSignatureLedger.open(here / "log", KeyFile(here / "keys" / "log"), clock=lambda: 0, node="n")
-for name in ("link", "rename", "replace", "unlink", "fsync", "pwrite", "pwritev", "write", "open"):
-    deadly(name, sys.argv[3] == "after")
-ledger.rotate()
-print("rotated", calls)
+def rotate(here, count, after):
+    ledger = TokenSignatureLedger.open(here / "log", KeyFile(here / "keys" / "log"), clock=lambda: 0, node="n")
+    for name in ("link", "rename", "replace", "unlink", "fsync", "pwrite", "pwritev", "write", "open"):
+        deadly(name, count, after)
+    ledger.rotate()
+for line in sys.stdin:
+    here, count, when = line.split()
+    child = os.fork()
+    if not child:
+        rotate(Path(here), int(count), when == "after")
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+
+
+@pytest.fixture
+def rotating() -> Iterator[Callable[[Path, int, str], int]]:
+    """Rotates in a process of its own, killed at one call; its exit code."""
+    zygote = subprocess.Popen(
+        [sys.executable, "-c", KILLED],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert zygote.stdin is not None
+    assert zygote.stdout is not None
+
+    def rotate(here: Path, count: int, when: str) -> int:
+        zygote.stdin.write(f"{here} {count} {when}\n")
+        zygote.stdin.flush()
+        return int(zygote.stdout.readline())
+
+    yield rotate
+    zygote.communicate(timeout=20)
+    assert zygote.returncode == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_anywhere_in_a_rotation_it_can_go_on(
-    opened: Opener, tmp_path: Path, key: KeyFile, when: str
+    opened: Opener,
+    tmp_path: Path,
+    key: KeyFile,
+    rotating: Callable[[Path, int, str], int],
+    when: str,
 ) -> None:
     """Every system call of a rotation is the last one once."""
     with opened() as ledger:
@@ -104,12 +134,9 @@ def test_killed_anywhere_in_a_rotation_it_can_go_on(
         shutil.copytree(tmp_path / "log", here / "log")
         shutil.copytree(tmp_path / "keys", here / "keys")
         (here / "keys").chmod(0o700)
-        ran = subprocess.run(
-            [sys.executable, "-c", KILLED, str(here), str(count), when],
-            cwd=ROOT, capture_output=True, check=False, text=True,
-        )  # fmt: skip
-        ended = ran.stdout.startswith("rotated")
-        assert ended or ran.returncode == -signal.SIGKILL, ran.stderr
+        code = rotating(here, count, when)
+        ended = code == 0
+        assert code in (0, -signal.SIGKILL)
         for pin in (None, first.public):
             assert verify(here / "log", pin).status in {"ok", "broken"}
         ring = KeyFile(here / "keys" / "log")

@@ -138,11 +138,11 @@ def test_cut_at_every_byte_and_filled_with_zeros(
 @pytest.mark.slow
 def test_later_segments_cut_at_every_byte(tmp_path: Path, signer: Signer, clock: Clock) -> None:
     """The opening of a segment comes whole or not at all, so a cut in it is never repaired."""
-    folder, size = tmp_path / "log", 1_200
+    folder, size = tmp_path / "log", 1_000
     with opened(folder, signer, clock, size) as ledger:
-        ledger.append(Entry("told", {"text": "x" * 300}))
+        ledger.append(Entry("told", {"text": "x" * 40}))
         note = (folder / "checkpoint").read_bytes()
-        ledger.append(Entry("untold", {"text": "x" * 300}))
+        ledger.append(Entry("untold", {"text": "x" * 40}))
     path = folder / "segments" / "000000000001.seg"
     whole = path.read_bytes()
     store = FileStore(folder, read_only=True)

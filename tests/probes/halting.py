@@ -9,6 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.probes.recording import PROBES, needs
+
+HALTED = 4
+"""Of the recordings of each program that has an order."""
+HEARS_OF_HALTS = {"process_signals"}
+"""Handles SIGCHLD, which a halt sends as well: its run then tells what was done to it."""
+ORDERED = [
+    name
+    for name in PROBES
+    if name.startswith(("process_", "thread_"))
+    and name not in HEARS_OF_HALTS
+    and not needs(name, "packages")
+]
 _AT_ONCE = 3
 _HALT_SECONDS = 0.02
 _GAP_SECONDS = 0.003

@@ -5,12 +5,13 @@ import platform
 import shutil
 import subprocess
 import sysconfig
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.util import find_spec
+from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -22,7 +23,10 @@ from tests.sandbox.guests import JOB, LIMITS, Scripted, left_in
 FOLDER = Path(__file__).with_name("nondeterminism")
 PROBES = sorted(path.stem for path in FOLDER.glob("*.py"))
 BOUNDS = replace(LIMITS, memory_bytes=1 << 32, workspace_bytes=1 << 28, files=20_000, processes=64)
-AT_ONCE = 3
+AT_ONCE = (os.cpu_count() or 1) + 1
+"""More than there are processors, so that recordings disturb each other."""
+_LOOKS = 5
+_LOOK_SECONDS = 0.002
 _LEFT_OUT = shutil.ignore_patterns("tests", "__pycache__", "*.pyi", "*.h", "*.a", "*.pxd")
 
 
@@ -58,8 +62,12 @@ def needs(probe: str, what: str) -> list[str]:
     return []
 
 
-def furnish(probe: str, folder: Path) -> None:
-    """Put the probe, its packages and its extension into ``folder``; skips by name what is absent."""
+def furnish(probe: str, folder: Path, *, compiled: bool = False) -> None:
+    """Put the probe, its packages and its extension into ``folder``; skips by name what is absent.
+
+    ``compiled`` gives packages as bytecode alone, as pip compiled them; from sources the guest
+    compiles them anew in every run, and that is most of what such a run takes.
+    """
     machines = needs(probe, "machine")
     if machines and platform.machine() not in machines:
         pytest.skip(f"a program for {', '.join(machines)}")
@@ -75,6 +83,8 @@ def furnish(probe: str, folder: Path) -> None:
             shutil.copy(source, folder)
             continue
         shutil.copytree(source.parent, folder / name, ignore=_LEFT_OUT)
+        if compiled:
+            _leave_bytecode(source.parent, folder / name)
         beside = source.parent.with_name(f"{name}.libs")
         if beside.is_dir():
             shutil.copytree(beside, folder / beside.name)
@@ -85,6 +95,15 @@ def furnish(probe: str, folder: Path) -> None:
             pytest.skip("no C compiler, or no headers of this Python")
         words = [compiler, "-shared", "-fPIC", "-O1", f"-I{include}", "-o", f"{folder}/{name}.so"]
         subprocess.run([*words, str(FOLDER / f"{name}.c")], check=True)
+
+
+def _leave_bytecode(source: Path, folder: Path) -> None:
+    """Put the bytecode of ``source`` in place of its copy's modules; what has none is left as it is."""
+    for path in folder.rglob("*.py"):
+        bytecode = Path(cache_from_source(str(source / path.relative_to(folder))))
+        if bytecode.exists():
+            shutil.copy(bytecode, path.with_suffix(".pyc"))
+            path.unlink()
 
 
 def record(folder: Path, disturbed: Disturbing = _undisturbed) -> Observed:
@@ -106,7 +125,7 @@ def record(folder: Path, disturbed: Disturbing = _undisturbed) -> Observed:
 
 
 def record_many(folder: Path, count: int) -> Iterator[Observed]:
-    """``count`` recordings, some at once: each is load for the others, and starts while they run."""
+    """``count`` recordings, ``AT_ONCE`` of them: each is load for the others, and starts meanwhile."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield from pool.map(record, [folder] * count)
 
@@ -124,12 +143,22 @@ def _copy(folder: Path, into: int) -> None:
 
 @contextmanager
 def load(count: int = 2) -> Iterator[None]:
-    """Keep ``count`` processors busy meanwhile."""
+    """Keep ``count`` processors busy meanwhile; beside other tests they mostly are already."""
     spin = ["/bin/sh", "-c", "while :; do :; done"]
-    busy = [subprocess.Popen(spin, stdout=subprocess.DEVNULL) for _ in range(count)]
+    lacking = range(count - _busy())
+    busy = [subprocess.Popen(spin, stdout=subprocess.DEVNULL) for _ in lacking]
     try:
         yield
     finally:
         for child in busy:
             child.kill()
             child.wait()
+
+
+def _busy() -> int:
+    """How many others want a processor, at the least of some looks (``proc_loadavg(5)``, field 4)."""
+    found = []
+    for _ in range(_LOOKS):
+        found.append(int(Path("/proc/loadavg").read_text().split()[3].partition("/")[0]) - 1)
+        time.sleep(_LOOK_SECONDS)
+    return min(found)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.house import Os2
+from tests.probes.halting import HALTED, ORDERED, halting
 from tests.probes.recording import FOLDER, PROBES, furnish, load, needs, record, record_many
 
 REFUSED = {
@@ -42,13 +43,14 @@ def test_two_recordings_are_equal(probe: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("probe", PROBES)
 def test_twenty_recordings_are_equal(probe: str, tmp_path: Path) -> None:
-    furnish(probe, tmp_path)
+    """Alone, beside each other, and, where there is an order, halted anywhere and for long."""
+    furnish(probe, tmp_path, compiled=True)
     first = record(tmp_path)
-    with load(1):
-        for again in record_many(tmp_path, 10):
-            assert again == first
-    for again in record_many(tmp_path, 9):
+    halted = HALTED if probe in ORDERED else 0
+    for again in record_many(tmp_path, 19 - halted):
         assert again == first
+    for _ in range(halted):
+        assert record(tmp_path, halting) == first
 
 
 @pytest.mark.parametrize("probe", VARY_WITHOUT_SANDBOX)

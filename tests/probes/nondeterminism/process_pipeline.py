@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-FIRST = "for n in range(20000): print(n, 'x' * (n % 7))"
+# More than a pipe holds (64 KiB), so that each has to wait for the next.
+FIRST = "for n in range(10000): print(n, 'x' * (n % 7))"
 SECOND = "import sys\nfor line in sys.stdin:\n    if '7' in line: print(line.strip()[::-1])"
 THIRD = "import sys, hashlib; text = sys.stdin.read(); print(len(text), hashlib.sha256(text.encode()).hexdigest())"
 
