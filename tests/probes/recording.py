@@ -11,13 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 from tempfile import gettempdir
 
 import pytest
 
 from os2shell.executors.sandbox import EntryKind, Image, Sandbox, load_image
+from os2shell.executors.sandbox.contents import ENVIRONMENT
+from tests.probes.installed import installed
 from tests.sandbox.guests import JOB, LIMITS, Scripted, left_in
 
 FOLDER = Path(__file__).with_name("nondeterminism")
@@ -27,7 +28,6 @@ AT_ONCE = (os.cpu_count() or 1) + 1
 """More than there are processors, so that recordings disturb each other."""
 _LOOKS = 5
 _LOOK_SECONDS = 0.002
-_LEFT_OUT = shutil.ignore_patterns("tests", "__pycache__", "*.pyi", "*.h", "*.a", "*.pxd")
 
 
 @dataclass(frozen=True)
@@ -62,32 +62,12 @@ def needs(probe: str, what: str) -> list[str]:
     return []
 
 
-def furnish(probe: str, folder: Path, *, compiled: bool = False) -> None:
-    """Put the probe, its packages and its extension into ``folder``; skips by name what is absent.
-
-    ``compiled`` gives packages as bytecode alone, as pip compiled them; from sources the guest
-    compiles them anew in every run, and that is most of what such a run takes.
-    """
+def furnish(probe: str, folder: Path) -> None:
+    """Put the probe and its extension into ``folder``; skips by name what is absent."""
     machines = needs(probe, "machine")
     if machines and platform.machine() not in machines:
         pytest.skip(f"a program for {', '.join(machines)}")
     (folder / "probe.py").write_bytes((FOLDER / f"{probe}.py").read_bytes())
-    for name in needs(probe, "packages"):
-        spec = find_spec(name)
-        if spec is None or spec.origin is None:
-            if name in ("numpy", "pandas"):
-                pytest.skip(f"{name} is not installed here")
-            continue
-        source = Path(spec.origin)
-        if source.name != "__init__.py":
-            shutil.copy(source, folder)
-            continue
-        shutil.copytree(source.parent, folder / name, ignore=_LEFT_OUT)
-        if compiled:
-            _leave_bytecode(source.parent, folder / name)
-        beside = source.parent.with_name(f"{name}.libs")
-        if beside.is_dir():
-            shutil.copytree(beside, folder / beside.name)
     for name in needs(probe, "extension"):
         compiler = shutil.which("cc") or shutil.which("gcc")
         include = sysconfig.get_path("include")
@@ -97,19 +77,17 @@ def furnish(probe: str, folder: Path, *, compiled: bool = False) -> None:
         subprocess.run([*words, str(FOLDER / f"{name}.c")], check=True)
 
 
-def _leave_bytecode(source: Path, folder: Path) -> None:
-    """Put the bytecode of ``source`` in place of its copy's modules; what has none is left as it is."""
-    for path in folder.rglob("*.py"):
-        bytecode = Path(cache_from_source(str(source / path.relative_to(folder))))
-        if bytecode.exists():
-            shutil.copy(bytecode, path.with_suffix(".pyc"))
-            path.unlink()
+def image_for(folder: Path) -> Image:
+    """The image, with the packages that the probe in ``folder`` imports."""
+    if "\n# packages: " in (folder / "probe.py").read_text():
+        return test_image().with_mount(ENVIRONMENT, installed().folder)
+    return test_image()
 
 
 def record(folder: Path, disturbed: Disturbing = _undisturbed) -> Observed:
     """Run ``probe.py`` of ``folder`` on a copy of it, ``disturbed`` by what is given the guest."""
     io = Scripted(b"")
-    with Sandbox.start(test_image(), BOUNDS) as sandbox:
+    with Sandbox.start(image_for(folder), BOUNDS) as sandbox:
         with sandbox.writing():
             _copy(folder, sandbox.workspace_fd)
         job = replace(JOB, entry=EntryKind.SCRIPT, target="probe.py", limits=BOUNDS)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.house import Os2
 from tests.probes.halting import HALTED, ORDERED, halting
+from tests.probes.installed import installed
 from tests.probes.recording import FOLDER, PROBES, furnish, load, needs, record, record_many
 
 REFUSED = {
@@ -44,7 +45,7 @@ def test_two_recordings_are_equal(probe: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("probe", PROBES)
 def test_twenty_recordings_are_equal(probe: str, tmp_path: Path) -> None:
     """Alone, beside each other, and, where there is an order, halted anywhere and for long."""
-    furnish(probe, tmp_path, compiled=True)
+    furnish(probe, tmp_path)
     first = record(tmp_path)
     halted = HALTED if probe in ORDERED else 0
     for again in record_many(tmp_path, 19 - halted):
@@ -94,6 +95,24 @@ def test_two_sessions_in_two_folders_are_equal_and_replay(tmp_path: Path) -> Non
     report = house.json("python-verify", "--json")
     assert {row["verdict"] for row in report["sessions"]} == {"identical"}
     assert report["counts"]["total"] == len(PLAIN)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("probe", ["package_numpy", "package_pandas"])
+def test_packages_of_an_environment_replay(probe: str, tmp_path: Path) -> None:
+    """Through the whole of os2: recorded twice with one seed, on a clock of its own, and replayed."""
+    house = installed().copied(tmp_path)
+    house.write("probe.py", (FOLDER / f"{probe}.py").read_text())
+    begun = len(house.records())
+    texts = {house.run("python", "--seed", "7", "probe.py", code=None).out for _ in range(2)}
+    assert len(texts) == 1
+    other = house.run("python", "probe.py", code=None)
+    assert other.out not in texts
+    sessions = [row["session"] for row in house.records("--kind", "session.opened")]
+    for session in sessions[-3:]:
+        report = house.json("python-verify", "--session", session, "--json")
+        assert [row["verdict"] for row in report["sessions"]] == ["identical"]
+    assert len(house.records()) > begun
 
 
 def _of_run(events: list[list[object]]) -> list[list[object]]:

@@ -15,7 +15,7 @@ from os2shell.executors.sandbox import CachedFolder, FolderCache, Image, ImageUn
 from os2shell.executors.sandbox.contents import TOOLS, compile_all, copy, pin_times
 
 PIP = "pip"
-_DRIVER = Path(__file__).with_name("inside") / "os2_pip.py"
+DRIVER = Path(__file__).with_name("inside") / "os2_pip.py"
 _KEPT_SUFFIXES = frozenset({".py", ".pem", ".txt", ".json"})
 _FORMAT = 1
 
@@ -40,14 +40,14 @@ def _pip(image: Image) -> tuple[str, Callable[[Path], Mapping[str, str]]]:
         )
     version = metadata.version(PIP)
     home = Path(spec.origin).parent
-    key = blake2b(_DRIVER.read_bytes(), digest_size=16)
+    key = blake2b(DRIVER.read_bytes(), digest_size=16)
     key.update(f"{_FORMAT}\0{home}\0{version}\0{image.digest}".encode())
 
     def fill(root: Path) -> Mapping[str, str]:
         for path in sorted(home.rglob("*")):
             if path.is_file() and path.suffix in _KEPT_SUFFIXES:
                 copy(path, root / PIP / path.relative_to(home), 0o644)
-        copy(_DRIVER, root / _DRIVER.name, 0o644)
+        copy(DRIVER, root / DRIVER.name, 0o644)
         compile_all(image.outside, root, TOOLS, ".")
         pin_times(root)
         return {"version": version}

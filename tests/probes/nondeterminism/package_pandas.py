@@ -1,5 +1,5 @@
 """pandas: frames, groups, samples, dates, text output."""
-# packages: pandas numpy dateutil six pytz tzdata
+# packages: pandas
 
 import pandas as pd
 
