@@ -11,6 +11,7 @@ from bench import (
     guests,
     log,
     machine,
+    packages,
     proofs,
     query,
     replays,
@@ -30,6 +31,7 @@ SUBJECTS: dict[str, Callable[..., list[Row]]] = {
     "guests": guests.rows,
     "restricted": restricted.rows,
     "replays": replays.rows,
+    "packages": packages.rows,
 }
 SCHEMA = "os2.bench/1"
 
