@@ -16,12 +16,20 @@ from typing import Final, NamedTuple, cast
 
 from blake3 import blake3
 
-from ledger.errors import CanonicalError, DamagedError, EpochError, KeyProblem, NoteError
+from ledger.errors import (
+    CanonicalError,
+    DamagedError,
+    EpochError,
+    KeyProblem,
+    LedgerError,
+    NoteError,
+)
 from ledger.form import batch, canonical
 from ledger.form.canonical import Digest
 from ledger.form.record import CREATED, ENDORSED, ROTATED, Head, fields, genesis, link
 from ledger.storage.segment import Frame, Run
 from ledger.storage.store import Position
+from ledger.storage.waypoints import Waypoint
 from ledger.trust import checkpoint
 from ledger.trust.checkpoint import Checkpoint
 from ledger.trust.endorsement import KeyHistory, Pin, judge
@@ -272,7 +280,8 @@ class Follower:
         try:
             found = checkpoint.confirmed(note, self.keys.epochs)
             claims: tuple[int | bytes, ...] = (found.size, found.root, found.chain, found.hlc)
-        except NoteError as problem:
+            waypoint = Waypoint.parse(found.extensions)
+        except LedgerError as problem:
             raise DamagedError(seq, f"checkpoint after it: {problem}") from problem
         facts: tuple[int | bytes, ...] = (self.size, self.frontier.root(), self.chain, self.hlc)
         for name, claim, fact in zip(("size", "root", "chain", "hlc"), claims, facts, strict=True):
@@ -281,6 +290,11 @@ class Follower:
                     seq,
                     f"checkpoint after it: expected {name} {_shown(fact)}, found {_shown(claim)}",
                 )
+        if waypoint is not None and not waypoint.holds(tuple(self.frontier.hashes), self.keys):
+            raise DamagedError(
+                seq,
+                "checkpoint after it: expected the edge of this tree and its keys, found others",
+            )
         return found
 
     def commit(self, found: Checkpoint | None, start: Position, stop: Position) -> None:

@@ -95,6 +95,15 @@ def read_checkpoint(
     store: Store, at: Position, epochs: Epochs
 ) -> tuple[checkpoint.Checkpoint, int]:
     """The checkpoint frame at ``at``, signature verified, and the offset behind it."""
+    note, stop = read_note(store, at)
+    return checkpoint.confirmed(note, epochs), stop
+
+
+def read_note(store: Store, at: Position) -> tuple[bytes, int]:
+    """The note in the checkpoint frame at ``at``, not judged, and the offset behind the frame.
+
+    Raises ``ValueError`` where no such frame stands.
+    """
     word = int.from_bytes(store.read(at, LENGTH.size), "big")
     size = word & ~CHECKPOINT_BIT
     if word == size or size > MAX_NOTE_BYTES:
@@ -103,7 +112,7 @@ def read_checkpoint(
     note, tail = data[:size], data[size:]
     if canonical.digest(note) != tail:
         raise ValueError("expected the note's digest")
-    return checkpoint.confirmed(note, epochs), at.offset + LENGTH.size + size + TAIL_BYTES
+    return note, at.offset + LENGTH.size + size + TAIL_BYTES
 
 
 def dump_mark(mark: Mark, places: Places) -> bytes:
@@ -125,18 +134,14 @@ def dump_mark(mark: Mark, places: Places) -> bytes:
 
 
 def load_mark(store: Store, begun: KeyHistory, places: Places) -> Mark | None:
-    """The cached mark, when the signed log confirms it; None sends the caller to scan.
+    """The cached mark, when the signed log confirms it; None sends the caller to look elsewhere.
 
     ``begun`` is what record 0 says of the keys.
     """
-    for spare in (False, True):
-        # A cache is never worth an error: whatever is wrong with it, the scan finds the truth.
-        with suppress(LedgerError, ValueError, TypeError, ArithmeticError):
-            data = store.cached(spare=spare)
-            values = None if data is None else canonical.decode(data)
-            mark = _confirmed(store, begun, places, values)
-            if mark is not None:
-                return mark
+    # A cache is never worth an error: whatever is wrong with it, following finds the truth.
+    with suppress(LedgerError, ValueError, TypeError, ArithmeticError):
+        data = store.cached()
+        return None if data is None else _confirmed(store, begun, places, canonical.decode(data))
     return None
 
 

@@ -124,6 +124,16 @@ def seal_last(store: Store, signer: Signer, mark: Mark) -> None:
         seal_segment(store, signer, number, entry, mark)
 
 
+def first_of_segment(store: Store, number: int, keys: KeyHistory) -> int | None:
+    """The first record of segment ``number``, as its signed opening states it; None if damaged."""
+    if number <= 0:
+        return 0
+    try:
+        return read_checkpoint(store, Position(number, OPENING), keys.epochs)[0].size
+    except (LedgerError, ValueError):
+        return None
+
+
 def nearest_mark(store: Store, begun: KeyHistory) -> tuple[Mark | None, list[int]]:
     """The last segment's beginning that a seal tells truly, and the seals that do not."""
     false: list[int] = []

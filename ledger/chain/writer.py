@@ -8,7 +8,8 @@ The key that signs is always the one that the log wants now: when another proces
 the next write takes the new key from the keyring, or is refused.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ledger.chain import pruning, remains
@@ -18,8 +19,9 @@ from ledger.chain.durability import OS, Durability
 from ledger.chain.follower import Follower, Mark
 from ledger.chain.following import follow_log, refuse_rollback
 from ledger.chain.group import Group, Times
-from ledger.chain.places import Places, dump_mark, load_mark
-from ledger.chain.sealing import nearest_mark, note_openings, seal_last, seal_missing
+from ledger.chain.opening import beginnings
+from ledger.chain.places import Places, dump_mark
+from ledger.chain.sealing import first_of_segment, seal_last, seal_missing
 from ledger.errors import ConflictError, DamagedError, EpochError, KeyProblem, ReadOnlyError
 from ledger.form.canonical import Digest, Json
 from ledger.form.record import (
@@ -36,6 +38,7 @@ from ledger.form.record import (
 from ledger.storage import seals, segment
 from ledger.storage.segment import Frame
 from ledger.storage.store import Position, Store
+from ledger.storage.waypoints import Waypoint, due
 from ledger.trust import checkpoint
 from ledger.trust.checkpoint import Checkpoint, carries
 from ledger.trust.endorsement import KeyHistory, certifies, read_endorsement
@@ -47,8 +50,7 @@ from ledger.trust.merkle import Frontier
 if TYPE_CHECKING:
     from ledger.trust.kept import KeptHead
 
-_CACHE_EVERY: Final = 1024 * 1024  # bytes of log after which the head cache is renewed
-_SPARE: Final = 8 * 1024 * 1024  # and the spare one, for when the cache is lost or damaged
+_CACHE_EVERY: Final = 8 * 1024 * 1024  # bytes of log after which the head cache is renewed
 _HEADER_END: Final = segment.HEADER.size
 
 
@@ -92,24 +94,8 @@ class Writer:
         self._began = 0
         self._beginning = follower.mark
         self._cached_at = Position(-1, 0)
-        self._spared_at = Position(0, 0)
         self._false_seals: Sequence[int] = ()
         self.anchors = Anchors()
-
-    def load(self) -> None:
-        """Begin at the cached head when the signed log confirms it, else behind the last seal."""
-        begun = self._follower.keys
-        if begun is None:
-            return
-        mark = load_mark(self._store, begun, self._places)
-        if mark is not None:
-            self._cached_at = mark.stop
-        else:
-            mark, self._false_seals = nearest_mark(self._store, begun)
-            note_openings(self._store, begun.epochs.origin, self._places)
-        if mark is not None:
-            self._follower.begin(mark)
-            self._began = mark.size
 
     def begin(self, end: Position) -> None:
         """Take the log up to ``end`` the short way if a known key vouches for it, else whole.
@@ -118,15 +104,30 @@ class Writer:
         rotations lead to the newest key, they must be seen from the first on.
         """
         self._beginning = self._follower.mark
-        self._began = self._beginning.size
-        if end.segment >= 0:
-            self.load()
-        self.catch_up(end)
+        self._follow_shortly(end)
         if self._began > self._beginning.size and not self._is_certain():
-            self._began, self.anchors = self._beginning.size, Anchors()
             self._places.clear()
-            self._follower.begin(self._beginning)
-            self.catch_up(end)
+            self._follow_from(self._beginning, end)
+
+    def _follow_shortly(self, end: Position) -> None:
+        if end.segment < 0 or self._beginning.keys is None:
+            self._follow_from(self._beginning, end)
+            return
+        found = beginnings(self._store, self._beginning, self._places)
+        self._false_seals = found.false_seals
+        if found.cached is not None:
+            self._cached_at = found.cached.stop
+        *unsure, sure = found.marks
+        for mark in unsure:
+            with suppress(DamagedError):  # following from a sure place names what is damaged
+                self._follow_from(mark, end)
+                return
+        self._follow_from(sure, end)
+
+    def _follow_from(self, mark: Mark, end: Position) -> None:
+        self._began, self.anchors = mark.size, Anchors()
+        self._follower.begin(mark)
+        self.catch_up(end)
 
     def _is_certain(self) -> bool:
         keys, size = self._follower.mark.keys, self._follower.mark.size
@@ -272,12 +273,8 @@ class Writer:
         if mark.checkpoint is None or not self._store.writable or self._store.volatile:
             return
         if mark.stop.segment != old.segment or mark.stop.offset - old.offset >= least:
-            data = dump_mark(mark, self._places)
-            self._store.cache(data)
-            self._cached_at, spared = mark.stop, self._spared_at
-            if mark.stop.segment != spared.segment or mark.stop.offset - spared.offset >= _SPARE:
-                self._store.cache(data, spare=True)
-                self._spared_at = mark.stop
+            self._store.cache(dump_mark(mark, self._places))
+            self._cached_at = mark.stop
 
     def flush(self) -> None:
         """Make durable what this instance wrote without sync."""
@@ -374,7 +371,10 @@ class Writer:
         frontier = Frontier.resumed(before.size, before.edge)
         frontier.extend(made.leaves)
         keys = keys or before.keys
-        signed = self._sign(Head(made.size, made.chain, frontier.root()), made.hlc, keys)
+        stands = before.stop.offset + sum(map(len, made.parts))
+        edge = tuple(frontier.hashes)
+        more = self._waypoint(edge, keys) if due(before.start.offset, stands) else {}
+        signed = self._sign(Head(made.size, made.chain, frontier.root()), made.hlc, keys, more)
         frame = segment.checkpoint_frame(signed.note) if signed is not None else b""
         if synced:
             self._store.objects.flush()
@@ -384,7 +384,6 @@ class Writer:
         self._store.append(at, data, synced=synced)
         start = Position(at.segment, at.offset + len(data) - len(frame))
         stop = Position(at.segment, start.offset + len(frame))
-        edge = tuple(frontier.hashes)
         self._follower.begin(Mark(made.size, made.chain, made.hlc, edge, signed, start, stop, keys))
         if signed is None:
             self._anchor(stop)
@@ -401,11 +400,20 @@ class Writer:
         if self._publishes:
             self._store.publish(head.note)
 
-    def _sign(self, head: Head, hlc: int, keys: KeyHistory | None) -> Checkpoint | None:
+    def _sign(
+        self, head: Head, hlc: int, keys: KeyHistory | None, more: Mapping[str, str]
+    ) -> Checkpoint | None:
         if self._signer is None or keys is None:
             return None
         said = keys.epochs.statement(head.size)
-        return checkpoint.sign(self._signer, head, hlc, self._durability.name, said)
+        return checkpoint.sign(self._signer, head, hlc, self._durability.name, said, more)
+
+    def _waypoint(self, edge: tuple[bytes, ...], keys: KeyHistory | None) -> dict[str, str]:
+        """What the next head says beyond its state, so that opening may begin there."""
+        if keys is None:
+            return {}
+        first = first_of_segment(self._store, self._follower.mark.stop.segment, keys)
+        return {} if first is None else Waypoint.of(edge, keys, first).extensions()
 
     def _sync_unsynced(self, before: Mark) -> None:
         """A durable record must not stand behind one that a power loss can take."""

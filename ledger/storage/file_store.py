@@ -45,7 +45,6 @@ _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # no 
 _WRITE: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_TRUNC
 _KEEP_OPEN: Final = 16
-_SPARE: Final = "head.spare"
 _SECTOR: Final = 512
 
 
@@ -279,16 +278,16 @@ class FileStore:
         if len(note) > _SECTOR or not self._overwrite("checkpoint", note):
             self._replace("checkpoint", note)
 
-    def cached(self, *, spare: bool = False) -> bytes | None:
-        """The file ``head`` or ``head.spare``; unreadable is as good as absent."""
+    def cached(self) -> bytes | None:
+        """The file ``head``; unreadable is as good as absent."""
         try:
-            return self._small(_SPARE if spare else "head")
+            return self._small("head")
         except UnreadableError:
             return None
 
-    def cache(self, data: bytes, *, spare: bool = False) -> None:
-        """Replace the file ``head`` or ``head.spare``."""
-        self._replace(_SPARE if spare else "head", data)
+    def cache(self, data: bytes) -> None:
+        """Replace the file ``head``."""
+        self._replace("head", data)
 
     def close(self) -> None:
         """Close every descriptor; the lock goes with its file."""

@@ -22,7 +22,7 @@ class MemoryStore:
         self._kept: dict[str, bytes] = {}
         self._first = 0
         self._published: bytes | None = None
-        self._cached: dict[bool, bytes] = {}
+        self._cached: bytes | None = None
         self._lock = RLock()
         self.quarantine: dict[str, bytes] = {}
 
@@ -120,13 +120,13 @@ class MemoryStore:
         """Replace the published checkpoint."""
         self._published = note
 
-    def cached(self, *, spare: bool = False) -> bytes | None:
-        """The head cache, or the spare one."""
-        return self._cached.get(spare)
+    def cached(self) -> bytes | None:
+        """The head cache."""
+        return self._cached
 
-    def cache(self, data: bytes, *, spare: bool = False) -> None:
-        """Replace the head cache, or the spare one."""
-        self._cached[spare] = data
+    def cache(self, data: bytes) -> None:
+        """Replace the head cache."""
+        self._cached = data
 
     def close(self) -> None:
         """Nothing is held; the content stays, so that the store can be opened again."""

@@ -120,12 +120,12 @@ class Store(Protocol):
         """Replace the published checkpoint."""
         ...
 
-    def cached(self, *, spare: bool = False) -> bytes | None:
-        """The head cache or the older spare one, if any; never to be believed unchecked."""
+    def cached(self) -> bytes | None:
+        """The head cache, if any; never to be believed unchecked."""
         ...
 
-    def cache(self, data: bytes, *, spare: bool = False) -> None:
-        """Replace the head cache, or the spare one."""
+    def cache(self, data: bytes) -> None:
+        """Replace the head cache."""
         ...
 
     def close(self) -> None:

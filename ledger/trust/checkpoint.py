@@ -8,6 +8,7 @@ digest of their table. Whoever knows only the standard form can still verify siz
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from ledger.errors import CheckpointError, NoteError
@@ -61,15 +62,22 @@ class Checkpoint:
 
 
 def sign(
-    signer: Signer, head: Head, hlc: int, durability: str, epochs: str | None = None
+    signer: Signer,
+    head: Head,
+    hlc: int,
+    durability: str,
+    epochs: str | None = None,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> Checkpoint:
     """The signed checkpoint of ``head``; ``durability`` names how its group was written.
 
-    ``epochs`` is what ``Epochs.statement`` gives for the head's size.
+    ``epochs`` is what ``Epochs.statement`` gives for the head's size; ``more`` are further lines,
+    as those of a waypoint.
     """
     extensions = {"blake3": encode64(head.chain), "hlc": str(hlc), "durability": durability}
     if epochs is not None:
         extensions[_EPOCHS] = epochs
+    extensions.update(more)
     lines = "".join(f"{name} {content}\n" for name, content in extensions.items())
     note = signer.sign(f"{signer.name}\n{head.size}\n{encode64(head.root)}\n{lines}")
     return Checkpoint(signer.name, head.size, head.root, extensions, note.encode())
