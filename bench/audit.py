@@ -16,9 +16,12 @@ from bench.log import Rate
 from bench.measure import MS, Row, Unmeasured, medians, timed
 from bench.rooms import scratch
 from ledger import Entry, FileStore, Signer, TokenSignatureLedger, verify
+from ledger.chain.durability import OS
+from ledger.storage.waypoints import INTERVAL
 
 RECORDS, QUICK_RECORDS = 2_000_000, 100_000
 LARGE = 10_000_000
+SMALL, QUICK_SMALL = 120_000, 3_000  # groups of one record; a segment holds some 125,000
 SEGMENTS = 8  # so many, that two processes share them well
 GROUP = 1_000
 BODY = {"text": "a record of usual size " * 6}
@@ -53,7 +56,9 @@ def rows(*, quick: bool) -> list[Row]:
             shutil.rmtree(log)
             count = LARGE
             _build(log, count)
-        return [*found, *_openings(log, base, count, rounds), _memory(log, count)]
+        found += _openings(log, base, count, rounds)
+        small = QUICK_SMALL if quick else SMALL
+        return [*found, _small_groups(base, small, rounds), _memory(log, count)]
 
 
 def _signer() -> Signer:
@@ -129,19 +134,14 @@ def _two_cores(log: Path, count: int, rounds: int) -> list[Row]:
 
 
 def _openings(log: Path, base: Path, count: int, rounds: int) -> list[Row]:
-    """With the caches as the writer left them, with the spare one only, and with neither."""
-    caches = {name: (log / name).read_bytes() for name in ("head", "head.spare")}
+    """With the cache as the writer left it, and without."""
+    cache = (log / "head").read_bytes()
 
-    def opened() -> None:
-        with TokenSignatureLedger.open(log, _signer(), clock=time.time_ns, node="bench") as found:
-            assert found.head.size >= count
-
-    def opening(*kept: str) -> float:
-        for name, data in caches.items():
-            (log / name).unlink(missing_ok=True)
-            if name in kept:
-                (log / name).write_bytes(data)
-        return timed(opened)
+    def opening(*, cached: bool) -> float:
+        (log / "head").unlink(missing_ok=True)
+        if cached:
+            (log / "head").write_bytes(cache)
+        return timed(lambda: _opened(log, count))
 
     def peer() -> float:
         def work() -> None:
@@ -151,17 +151,40 @@ def _openings(log: Path, base: Path, count: int, rounds: int) -> list[Row]:
 
         return timed(work)
 
-    last = max((log / "segments").iterdir()).stat().st_size / 2**20
     found: list[Row] = []
-    for kept, said in (
-        (tuple(caches), ""),
-        (("head.spare",), ", spare cache only"),
-        ((), f", no cache, {last:.0f} MiB to follow"),
-    ):
-        mine, theirs = medians(rounds, partial(opening, *kept), peer)
+    for cached, said in ((True, ""), (False, ", no cache")):
+        mine, theirs = medians(rounds, partial(opening, cached=cached), peer)
         name = f"open a log of {count:,} records{said}"
         found.append(Row(name, "ms", mine, theirs, "SQLite, open and select max(seq)", OPEN_MS))
     return found
+
+
+def _opened(log: Path, count: int) -> None:
+    with TokenSignatureLedger.open(log, _signer(), clock=time.time_ns, node="bench") as found:
+        assert found.head.size >= count
+
+
+def _small_groups(base: Path, count: int, rounds: int) -> Row:
+    """The dearest case: each record has a signed head of its own, and no cache says where it ends.
+
+    So many are appended that the last waypoint lies as far back as it may.
+    """
+    log, entry = base / "small groups", Entry("bench.entry", BODY, session="s", actor="bench")
+    store = FileStore(log)
+    with TokenSignatureLedger(
+        store, _signer(), clock=time.time_ns, node="bench", durability=OS
+    ) as ledger:
+        while ledger.head.size < count or store.end().offset % INTERVAL < INTERVAL * 9 // 10:
+            ledger.append(entry)
+    size = store.directory.joinpath("segments", "000000000000.seg").stat().st_size / 2**20
+
+    def opening() -> float:
+        (log / "head").unlink()
+        return timed(lambda: _opened(log, count))
+
+    mine, whole = medians(rounds, opening, lambda: _audit(log, 1))
+    name = f"open {size:.0f} MiB of groups of one record, no cache"
+    return Row(name, "ms", mine, whole, "following all of it", OPEN_MS)
 
 
 def _memory(log: Path, count: int) -> Row:
