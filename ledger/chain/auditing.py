@@ -10,14 +10,14 @@ elsewhere (``parallel``), while the verdict stays that of one pass (``verifying`
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
+from ledger.chain.content import Content
 from ledger.chain.follower import Follower, Mark
-from ledger.errors import DamagedError, ObjectProblem
-from ledger.form.canonical import Digest, Json
-from ledger.form.references import referred
+from ledger.errors import DamagedError
+from ledger.form.canonical import Digest
 from ledger.storage import segment
-from ledger.storage.objects import CHUNK_BYTES, ObjectStore
+from ledger.storage.objects import ObjectStore
 from ledger.storage.segment import Frame, Run, Torn
 from ledger.storage.store import Position, Store
 from ledger.trust.checkpoint import carries
@@ -26,9 +26,6 @@ from ledger.trust.endorsement import Pin
 Progress = Callable[[int], None]
 """Told how many bytes were followed since it was told last."""
 
-_SEQ: Final = 1
-_ATTRIBUTES: Final = 8
-_PAYLOAD: Final = 9
 _HEADER: Final = segment.HEADER.size
 
 
@@ -73,17 +70,22 @@ class Audit:
         self.follower = Follower(terms.key)
         self.bytes = 0
         self.met_published = False
-        self.checked: set[Digest] = set()
+        self._content = Content()
         self.wanted: bytes | None = None
         self._terms = terms
         self._progress = progress
+
+    @property
+    def checked(self) -> set[Digest]:
+        """The objects whose bytes are right."""
+        return self._content.checked
 
     def adopt(self, outcome: Outcome) -> None:
         """Stand where another audit of the segments before came to, as if by itself."""
         self.follower.begin(outcome.mark)
         self.bytes += outcome.length
         self.met_published = self.met_published or outcome.met_published
-        self.checked |= outcome.checked
+        self.checked.update(outcome.checked)
         self.wanted = outcome.wanted if self.wanted is None else self.wanted
 
     def outcome(self) -> Outcome:
@@ -135,28 +137,12 @@ class Audit:
             return
         before = follower.size
         if self._terms.objects:
-            see = partial(self._check_objects_of, objects)
+            see = partial(self._content.check, objects)
             follower.take_records(piece.bodies, piece.digests, see)
         else:
             follower.follow(piece, number)
         if before <= self._terms.wanted < follower.size:
             self.wanted = piece.bodies[self._terms.wanted - before]
-
-    def _check_objects_of(self, objects: ObjectStore, values: list[object]) -> None:
-        """Hash the payload of a record, and what its attributes refer to, once each."""
-        names = referred(cast("Json", values[_ATTRIBUTES]))
-        payload = values[_PAYLOAD]
-        if isinstance(payload, bytes):
-            names.add(Digest(payload))
-        for name in sorted(names - self.checked):
-            try:
-                with objects.open(name) as file:
-                    while file.read(CHUNK_BYTES):
-                        pass
-            except ObjectProblem as problem:
-                seq = cast("int", values[_SEQ])
-                raise DamagedError(seq, f"its content: {problem}") from problem
-            self.checked.add(name)
 
     def _count(self, count: int) -> None:
         self.bytes += count

@@ -2,7 +2,7 @@
 
 The rules are the follower's; here is only what an auditor adds: every byte of every segment must be
 accounted for, an end without signature counts against the ledger, the published checkpoint must
-be one that the log contains, and the objects that records refer to must have their digests.
+be one that the log contains, and the objects that records lead to must have their digests.
 
 With several jobs the log is cut where seals claim its state, and stretches are followed by several
 processes. The claims are checked last, in order: each stretch must be left in exactly the state in
@@ -80,7 +80,7 @@ def verify(
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Verification:
-    """Audit the ledger in ``directory``; with ``objects`` also what its records refer to.
+    """Audit the ledger in ``directory``; with ``objects`` also the content its records lead to.
 
     ``public_key`` is what you trust: the key of any epoch, the root's, or a table of epochs.
     ``jobs`` processes share the work (``parallel`` says what that asks of the program);
@@ -233,7 +233,7 @@ class _Verifying:
             yield "the file checkpoint is older than the log; the next open renews it"
         if self._terms.objects:
             count = len(self._audit.checked)
-            yield f"{count} objects that records name hold; what those name in turn was not asked"
+            yield f"{count} objects hold: those that records name, and what traces and trees name"
 
 
 def _cut(store: Store, lengths: list[int], jobs: int, begin: Mark | None) -> list[Stretch]:

@@ -33,9 +33,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--objects",
         action="store_true",
-        help="also hash the content that records name, payloads and references alike; what that "
-        "content names in turn, as a shell's traces and trees do, is for its reader to follow (os2 "
-        "ledger verify)",
+        help="also hash the content that records name, payloads and references alike, and what "
+        "traces and trees among it name in turn",
     )
     parser.add_argument(
         "--jobs",

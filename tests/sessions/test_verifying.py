@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger import verify
 from tests.house import Os2
 
 
@@ -152,3 +153,22 @@ def test_show_and_log(recorded: Os2) -> None:
     assert (body["schema"], body["kind"]) == ("os2.ledger-record/1", "ledger.created")
     assert "command.admitted" in recorded.run("ledger", "log").text
     recorded.run("ledger", "show", "9999", code=2)
+
+
+def test_the_ledger_by_itself_follows_traces_and_trees(recorded: Os2) -> None:
+    """Without the shell, each object of a run is found missing, by the same names."""
+    recorded.write("deep/data.txt", "content")
+    recorded.run("python", "-c", "import sys; sys.stdout.write('x' * 40_000)")
+    log = recorded.workspace / ".os2" / "ledger"
+    held = [path for path in (log / "objects").rglob("*") if path.is_file()]
+    assert len(held) > 4
+    assert verify(log, objects=True).status == "ok"
+    for path in held:
+        kept = path.read_bytes()
+        path.unlink()
+        found = verify(log, objects=True)
+        assert found.first_bad is not None
+        assert path.parent.name + path.name in found.first_bad.reason
+        told = recorded.json("ledger", "verify", "--json", code=1)
+        assert told["first_bad"]["seq"] == found.first_bad.seq
+        path.write_bytes(kept)
