@@ -13,8 +13,9 @@ from ledger.form import canonical
 from ledger.form.canonical import Json
 from ledger.form.record import genesis, link
 from ledger.storage import segment
-from ledger.storage.file_store import FileStore, segment_name
+from ledger.storage.file_store import FileStore
 from ledger.storage.segment import Frame
+from ledger.storage.segment_files import segment_name
 from ledger.storage.store import Position
 from ledger.trust import checkpoint
 from ledger.trust.merkle import Frontier, leaf_hash

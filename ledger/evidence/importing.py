@@ -25,8 +25,8 @@ from ledger.form.canonical import Digest, Json
 from ledger.form.record import Author, Entry, Record, genesis, link
 from ledger.storage import segment
 from ledger.storage.file_objects import FileObjects
-from ledger.storage.file_store import segment_name
 from ledger.storage.objects import CHUNK_BYTES
+from ledger.storage.segment_files import segment_name
 from ledger.trust.keys import PublicKey
 from ledger.trust.note import decode64
 

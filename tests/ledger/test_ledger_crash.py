@@ -184,7 +184,7 @@ def test_a_full_disk_for_objects(tmp_path: Path, open_ledger: Opener) -> None:
 def test_a_closed_descriptor_is_final(tmp_path: Path, open_ledger: Opener) -> None:
     """A failing write (here: to a descriptor that is gone) closes the instance for good."""
     ledger = open_ledger()
-    descriptor = ledger._store._files[0]  # type: ignore[attr-defined]
+    descriptor = ledger._store._segments.descriptor(0)  # type: ignore[attr-defined]
     reading = os.open(tmp_path / "log" / "segments" / "000000000000.seg", os.O_RDONLY)
     os.dup2(reading, descriptor)
     os.close(reading)

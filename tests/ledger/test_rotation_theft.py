@@ -20,7 +20,7 @@ from ledger import (
 from ledger.form import canonical
 from ledger.form.record import genesis, link
 from ledger.storage import segment
-from ledger.storage.file_store import segment_name
+from ledger.storage.segment_files import segment_name
 from ledger.trust import checkpoint
 from ledger.trust.merkle import Frontier, leaf_hash
 from tests.ledger.rotating import ORIGIN, Opener, broken, frames_of
