@@ -23,28 +23,30 @@ from ledger.chain.durability import Durability, group
 from ledger.chain.follower import Follower
 from ledger.chain.following import refuse_rollback
 from ledger.chain.group import hybrid, one_by_one
-from ledger.chain.identity import begun_keys, require_finished, require_name, require_vouched
+from ledger.chain.identity import require_finished, require_vouched
+from ledger.chain.past import Past
 from ledger.chain.places import Places
 from ledger.chain.pruning import Proofs, Pruning
 from ledger.chain.reading import Reading
-from ledger.chain.remains import Kept, Remains, load
 from ledger.chain.writer import Writer
 from ledger.errors import (
     ClosedError,
     DamagedError,
     DurabilityError,
     EntryError,
+    EquivocationError,
     LedgerError,
     NoteError,
     PrunedError,
     ReadOnlyError,
+    RollbackError,
 )
 from ledger.form.canonical import Digest
-from ledger.form.record import Author, Entry, Head, Record, fields, unsealed
+from ledger.form.record import Author, Entry, Head, Record, unsealed
 from ledger.storage import segment
 from ledger.storage.file_store import FileStore
 from ledger.storage.objects import ObjectStore
-from ledger.storage.store import Store
+from ledger.storage.store import Position, Store
 from ledger.trust import checkpoint
 from ledger.trust.checkpoint import Checkpoint
 from ledger.trust.endorsement import KeyHistory, Pin
@@ -99,8 +101,8 @@ class TokenSignatureLedger:
         self._signed = signer is not None or not store.volatile
         self._mutex = RLock()
         self._closed = False
-        self._remains: Remains | None = None
         self._places = Places() if self._signed else Places(_SPACING_UNSIGNED)
+        self._past = Past(store, self._places)
         key = signer.public if signer is not None else public_key
         self._follower = Follower(key, signed=self._signed, origin=origin)
         self._writer = Writer(
@@ -116,6 +118,7 @@ class TokenSignatureLedger:
             segment_bytes=segment_bytes,
             kept=kept,
             hold=partial(self._hold_against, kept),
+            pass_over=self._pass_over,
             publishes=witnesses is None,
         )
         self._confirmations = Confirmations(witnesses, store)
@@ -257,6 +260,8 @@ class TokenSignatureLedger:
             if self._store.end() != self._follower.mark.stop:
                 with self._store.shared():
                     end = self._store.end()
+                    if self._past.passed(self._follower.mark):  # nobody must prune meanwhile
+                        self._writer.catch_up(end)
                 self._writer.catch_up(end)
                 require_vouched(self._keyring, self._follower)
             return self.head
@@ -268,7 +273,7 @@ class TokenSignatureLedger:
         last = mark.size if stop is None else min(stop, mark.size)
         if start >= last:
             return iter(())
-        self._require_kept(max(start, 0))
+        self._past.require(max(start, 0))
         return self._reading().records(self._places, self._writer.anchors, max(start, 0), last)
 
     def checkpoint_at(self, size: int) -> Checkpoint:
@@ -277,15 +282,14 @@ class TokenSignatureLedger:
         reading = self._reading()
         if reading.epochs is None:
             raise NoteError("expected a signed ledger, found one without checkpoints")
-        kept = self._kept(size - 1)
+        kept = self._past.kept(size - 1)
         note = kept.note if kept else reading.checkpoint(self._places, self._writer.anchors, size)
         return checkpoint.confirmed(note, reading.epochs)
 
     @property
     def first(self) -> int:
         """The first record that was not pruned, but for record 0, which always stays."""
-        self._look_for_pruning()
-        return self._places.least
+        return self._past.first
 
     def prune(
         self,
@@ -313,14 +317,14 @@ class TokenSignatureLedger:
                     raise
                 finally:
                     if not self._closed:
-                        self._look_for_pruning()
+                        self._past.look()
             if done.record is not None:
                 self._confirm()
             return done
 
     def record(self, seq: int) -> Record:
         """The record ``seq``; IndexError beyond the head."""
-        kept = self._kept(seq)
+        kept = self._past.kept(seq)
         if kept is not None:
             return unsealed(kept.body, kept.digest)
         for record in self.read(seq, seq + 1) if seq >= 0 else ():
@@ -430,13 +434,13 @@ class TokenSignatureLedger:
             raise ReadOnlyError("expected a signer for a ledger on disk, found none; give its key")
         if self._keyring is not None:
             with self._store.exclusive():
-                self._check_identity()
+                self._past.begin(self._keyring, self._follower)
                 self._writer.settle()
             return
         with self._store.shared():
             end, published = self._store.end(), self._store.published()
         if self._signed:
-            self._check_identity()
+            self._past.begin(self._keyring, self._follower)
             self._writer.begin(end)
         else:
             self._writer.catch_up(end)
@@ -444,46 +448,38 @@ class TokenSignatureLedger:
         refuse_rollback(published, self._follower)
         require_finished(self._follower)
 
-    def _kept(self, seq: int) -> Kept | None:
-        """What a pruning left of record ``seq``: of record 0, and of those about keys."""
-        if seq >= self.first or self._remains is None:
-            return None
-        return next((kept for kept in self._remains.kept if fields(kept.body)[1] == seq), None)
-
-    def _look_for_pruning(self) -> None:
-        """Another process may have pruned since; one stat when none has."""
-        known = 0 if self._remains is None else self._remains.segment
-        if self._store.first() > known:
-            self._remains = load(self._store)
-        if self._remains is not None and self._remains.segment > known:
-            mark = self._remains.mark(self._store)
-            self._store.begin_at(mark.start.segment)
-            self._places.begin_at(mark.size, mark.start)
-
-    def _require_kept(self, seq: int) -> None:
-        if seq < self.first and self._remains is not None:
-            raise self._remains.refusal(seq)
-
-    def _begin_pruned(self) -> bool:
-        """Take what stays of a pruned prefix for the beginning of the log."""
-        self._remains = load(self._store)
-        if self._remains is None:
-            return False
-        mark = self._remains.mark(self._store)
-        require_name(self._keyring, self._remains.keys)
-        self._follower.begin(mark)
-        self._store.begin_at(mark.start.segment)
-        self._places.begin_at(mark.size, mark.start)
-        return True
-
-    def _check_identity(self) -> None:
-        """Take origin and keys from what a pruning left, or from record 0."""
-        if self._store.end().segment < 0 or self._begin_pruned():
+    def _pass_over(self, end: Position) -> None:
+        """Begin anew where another process pruned all that this one knew, and beyond."""
+        known = self._follower.mark
+        if not self._past.passed(known):
             return
-        found = begun_keys(self._store)
-        if found is not None:
-            require_name(self._keyring, found)
-            self._follower.expect(found)
+        try:
+            self._past.begin(self._keyring, self._follower)
+            self._writer.begin(end)
+            require_vouched(self._keyring, self._follower)
+            self._proofs = None
+            self._require_same_past(known.head)
+        except BaseException:
+            self._closed = True
+            self._store.close()
+            raise
+
+    def _require_same_past(self, known: Head) -> None:
+        """What this process knew of the log must be proven under its head now."""
+        size = self._follower.mark.size
+        if size < known.size:
+            raise RollbackError(
+                size,
+                f"expected at least {known.size} records, as this process saw them, found {size} "
+                "behind a pruning; the log was exchanged: restore it from a copy",
+            )
+        root = self.root_at(known.size) if known.size else known.root
+        if root != known.root:
+            raise EquivocationError(
+                known.size - 1,
+                f"expected root {known.root.hex()} over the first {known.size} records, as this "
+                f"process saw them, found {root.hex()} behind a pruning; the log was exchanged",
+            )
 
     def _reading(self) -> Reading:
         mark = self._follower.mark

@@ -72,9 +72,13 @@ class Writer:
         segment_bytes: int,
         kept: "KeptHead | None" = None,
         hold: Callable[[], None] = lambda: None,
+        pass_over: Callable[[Position], None] = lambda _: None,
         publishes: bool = True,
     ) -> None:
-        """``hold`` is called once, before anything is written: to hold the log against ``kept``."""
+        """``hold`` is called once, before anything is written: to hold the log against ``kept``.
+
+        ``pass_over`` is told the end of a log of which segments may have been pruned since.
+        """
         self._store = store
         self._follower = follower
         self._places = places
@@ -88,6 +92,7 @@ class Writer:
         self._segment_bytes = segment_bytes
         self._kept = kept
         self._hold = hold
+        self._pass_over = pass_over
         self._publishes = publishes
         self._signed = follower.signed
         self._settled = False
@@ -143,6 +148,8 @@ class Writer:
 
     def catch_up(self, end: Position) -> None:
         """Take all that stands before ``end`` under a signature."""
+        if end.segment > self._follower.mark.stop.segment:
+            self._pass_over(end)
         for at, piece in follow_log(self._store, self._follower, end):
             if isinstance(piece, Frame):
                 mark = self._follower.mark

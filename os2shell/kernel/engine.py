@@ -70,10 +70,20 @@ class Engine:
     """Submits requests: admits, performs, records, folds."""
 
     def __init__(
-        self, chronicle: Chronicle, state: State, world: World, spool: Path | None = None
+        self,
+        chronicle: Chronicle,
+        state: State,
+        world: World,
+        spool: Path | None = None,
+        reopen: Callable[[], State] | None = None,
     ) -> None:
-        """Stand on ``state``, which must not be ahead of the chronicle."""
+        """Stand on ``state``, which must not be ahead of the chronicle.
+
+        ``reopen`` folds the state anew, as at opening: records that this engine had yet to fold may
+        be pruned by another process.
+        """
         self.state = state
+        self._reopen = reopen
         self.session = ""
         self._chronicle = chronicle
         self._world = world
@@ -89,6 +99,8 @@ class Engine:
     def catch_up(self) -> None:
         """Fold whatever was appended since, by this shell or another."""
         if self._chronicle.refresh().size > self.state.position:
+            if self._reopen is not None and self._chronicle.first > self.state.position:
+                self.state = self._reopen()
             for record in self._chronicle.read(self.state.position):
                 self.state.apply(record)
 

@@ -111,8 +111,13 @@ class House:
         """The engine, verified, folded and recovered; raises ``CannotStart`` where it must halt."""
         ledger = self._open_for_writing()
         self._renew_key(ledger)
+
+        def reopen() -> State:
+            return open_state(ledger, FOLDS, self.settings.cache)[0]
+
         state, began = open_state(ledger, FOLDS, self.settings.cache)
-        engine = Engine(ledger, state, self._world(ledger.objects), self.settings.spool)
+        world = self._world(ledger.objects)
+        engine = Engine(ledger, state, world, self.settings.spool, reopen)
         for found in recover(engine, self.settings.spool, self.identity):
             say(
                 f"{found.intent.command} in session {found.intent.session} was interrupted when "
