@@ -44,6 +44,7 @@ LedgerError
 │   ├── RefusedHead         a witness does not cosign this; carries the HTTP status
 │   │   └── HeadConflict    it cosigned another size last; carries that size
 │   └── WitnessStoreError   what a witness remembers is damaged, or cannot be kept
+│       └── WitnessFull     there is no room for a head; there may be later
 ├── FleetError              logs of several nodes cannot be brought together
 │   ├── NodeUnknown         no record of the fleet log admitted this node
 │   ├── Incomplete          a node, a head or a proof is missing, and nothing is put in its place
@@ -274,6 +275,12 @@ class WitnessStoreError(WitnessError):
     """What a witness remembers is damaged, or could not be kept; nothing was cosigned."""
 
     remedy: ClassVar[str] = "make room or repair the disk, then start the witness again"
+
+
+class WitnessFull(WitnessStoreError):
+    """A witness found no room for a head; it cosigned nothing, and the head before still stands."""
+
+    remedy: ClassVar[str] = "make room on the witness' disk, then ask again"
 
 
 class ObjectProblem(LedgerError):

@@ -1,8 +1,10 @@
 """The HTTP face of a witness, C2SP tlog-witness: one WSGI application under ``waitress``.
 
 ``POST /add-checkpoint`` and, for monitors, ``GET /<origin hash>/checkpoint``. Everything else is
-404 or 405. Life: the socket is bound first, so that a taken port is an error before anything is
-announced; then requests run on a few threads; SIGTERM or SIGINT end it after the requests that run.
+404 or 405. A witness that cannot work answers 500, and has to be started again; one that only finds
+no room for a head answers 507, and goes on when there is room. Life: the socket is bound first, so
+that a taken port is an error before anything is announced; then requests run on a few threads;
+SIGTERM or SIGINT end it after the requests that run.
 
 Limits: a body beyond ``MAX_REQUEST_BYTES`` is 413 before it is read into memory; connections are
 counted, and closed when nothing came for ``SILENCE_SECONDS``. Whoever sends one byte at a
@@ -19,7 +21,7 @@ from types import FrameType
 from typing import Final, NamedTuple
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from ledger.errors import HeadConflict, LedgerError, RefusedHead, WitnessError
+from ledger.errors import HeadConflict, LedgerError, RefusedHead, WitnessError, WitnessFull
 from ledger.witness.request import MAX_REQUEST_BYTES
 from ledger.witness.service import WitnessService
 
@@ -39,7 +41,11 @@ _PHRASES: Final = {
     413: "413 Content Too Large",
     422: "422 Unprocessable Entity",
     500: "500 Internal Server Error",
+    507: "507 Insufficient Storage",
 }
+_NO_ROOM: Final = (
+    b"the witness has no room to remember this head; nothing was cosigned\n"
+)
 _TEXT: Final = "text/plain; charset=utf-8"
 _SIZE: Final = "text/x.tlog.size"
 _MONITORED: Final = re.compile(r"/([0-9a-f]{64})/checkpoint")
@@ -76,6 +82,12 @@ class WitnessApplication:
             return _Answer(409, f"{conflict.size}\n".encode(), _SIZE)
         except RefusedHead as refusal:
             return _Answer(refusal.status, f"{refusal}\n".encode())
+        except WitnessFull as problem:
+            self._report(str(problem))
+            told = (
+                b"the witness has no room to remember this head; nothing was cosigned\n"
+            )
+            return _Answer(507, told)
         except LedgerError as problem:
             self._report(str(problem))
             return _Answer(500, b"the witness cannot work; nothing was cosigned\n")

@@ -30,8 +30,8 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
-from ledger.disk import sync_directory
-from ledger.errors import NoteError, WitnessStoreError
+from ledger.disk import NO_ROOM, sync_directory
+from ledger.errors import NoteError, WitnessFull, WitnessStoreError
 from ledger.trust.cosignature import TreeHead
 from ledger.trust.note import MAX_NOTE_BYTES, Verifier, accepted, parse
 
@@ -97,10 +97,10 @@ class WitnessStore:
                 written = _write(descriptor, data)
                 self._settle(written, descriptor, first=believed is None)
         except OSError as problem:
-            raise WitnessStoreError(
-                f"expected to keep a head of {origin!r} in {folder}, found: {problem.strerror}; "
-                "check the disk"
-            ) from problem
+            told = f"expected to keep a head of {origin!r} in {folder}, found: {problem.strerror}"
+            if problem.errno in NO_ROOM and not self._failed:
+                raise WitnessFull(f"{told}; make room, then ask again") from problem
+            raise WitnessStoreError(f"{told}; check the disk") from problem
         return True
 
     def keep_fork(self, origin: str, data: bytes) -> None:
