@@ -7,16 +7,17 @@ under a signed checkpoint (over a memory store without signer: is simply there).
 Several threads may share an instance, several processes may each open the directory: an append
 holds the store's lock, first takes what others appended, then writes.
 
-Not here: what happens under the lock (``writer``), sharing a sync between threads (``committer``),
-what frames must satisfy (``follower``), bytes on disks (``storage``), whole audits (``verifying``).
+Not here: what is asked of it (``answering``), what happens under the lock (``writer``), sharing a
+sync between threads (``committer``), what frames must satisfy (``follower``), bytes on disks
+(``storage``), whole audits (``verifying``).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from threading import RLock
 from typing import TYPE_CHECKING, Final, Self
 
+from ledger.chain.answering import Answering
 from ledger.chain.committer import Committer, Request
 from ledger.chain.confirming import Confirmations, Confirming
 from ledger.chain.durability import Durability, group
@@ -24,20 +25,14 @@ from ledger.chain.follower import Follower
 from ledger.chain.following import refuse_rollback
 from ledger.chain.group import hybrid, one_by_one
 from ledger.chain.identity import require_finished, require_vouched
-from ledger.chain.past import Past
-from ledger.chain.places import Places
 from ledger.chain.pruning import Proofs, Pruning
-from ledger.chain.reading import Reading
 from ledger.chain.writer import Writer
 from ledger.errors import (
-    ClosedError,
     DamagedError,
     DurabilityError,
     EntryError,
     EquivocationError,
     LedgerError,
-    NoteError,
-    PrunedError,
     ReadOnlyError,
     RollbackError,
 )
@@ -45,26 +40,20 @@ from ledger.form.canonical import Digest
 from ledger.form.record import Author, Entry, Head, Record, unsealed
 from ledger.storage import segment
 from ledger.storage.file_store import FileStore
-from ledger.storage.objects import ObjectStore
 from ledger.storage.store import Position, Store
-from ledger.trust import checkpoint
-from ledger.trust.checkpoint import Checkpoint
-from ledger.trust.endorsement import KeyHistory, Pin
+from ledger.trust.endorsement import Pin
 from ledger.trust.keyring import KeyFile, Keyring, refuse_inside
 from ledger.trust.keys import PublicKey
-from ledger.trust.merkle import InclusionProof
 
 if TYPE_CHECKING:
-    from ledger.chain.proving import Proving
-    from ledger.trust.kept import KeptHead, LogFacts
+    from ledger.trust.kept import KeptHead
 
 _CACHE_AT_CLOSE: Final = 64 * 1024
-_SPACING_UNSIGNED: Final = 64
 _RESERVED: Final = "ledger."
 _DURABILITY: Final = group()
 
 
-class TokenSignatureLedger:
+class TokenSignatureLedger(Answering):
     """An append-only chain of records, each bound to the token that acted.
 
     >>> from ledger import Entry, MemoryStore, TokenSignatureLedger
@@ -96,18 +85,14 @@ class TokenSignatureLedger:
         the key that endorses its epochs. ``kept`` remembers heads apart from the log: a log that
         was cut or forked is refused. With ``witnesses`` an append counts when they confirmed it.
         """
-        self._store = store
         self._keyring = signer
         self._signed = signer is not None or not store.volatile
-        self._mutex = RLock()
-        self._closed = False
-        self._places = Places() if self._signed else Places(_SPACING_UNSIGNED)
-        self._past = Past(store, self._places)
         key = signer.public if signer is not None else public_key
-        self._follower = Follower(key, signed=self._signed, origin=origin)
+        follower = Follower(key, signed=self._signed, origin=origin)
+        super().__init__(store, follower, lambda: self._writer.anchors)
         self._writer = Writer(
             store,
-            self._follower,
+            follower,
             self._places,
             keyring=signer,
             root=root,
@@ -122,7 +107,6 @@ class TokenSignatureLedger:
             publishes=witnesses is None,
         )
         self._confirmations = Confirmations(witnesses, store)
-        self._proofs: Proving | None = None
         self._committer = Committer(self._commit, self._mutex, durability)
         try:
             self._start()
@@ -178,46 +162,6 @@ class TokenSignatureLedger:
         """Close."""
         self.close()
 
-    @property
-    def head(self) -> Head:
-        """Where the ledger stands, as far as this instance has looked."""
-        return self._follower.mark.head
-
-    @property
-    def checkpoint(self) -> Checkpoint | None:
-        """The signed head."""
-        return self._follower.mark.checkpoint
-
-    @property
-    def public_key(self) -> PublicKey | None:
-        """The key that signs this ledger now."""
-        return self._follower.key
-
-    @property
-    def keys(self) -> KeyHistory | None:
-        """The epochs of its keys, and their endorsements; None in unsigned memory."""
-        return self._follower.mark.keys
-
-    @property
-    def signers(self) -> tuple[PublicKey, ...]:
-        """All keys that signed heads of this ledger, the newest last."""
-        return () if self.keys is None else tuple(row.key for row in self.keys.epochs)
-
-    @property
-    def origin(self) -> str:
-        """The ledger's name."""
-        return self._follower.origin
-
-    @property
-    def directory(self) -> Path | None:
-        """Where the ledger lies; None in memory."""
-        return self._store.directory
-
-    @property
-    def objects(self) -> ObjectStore:
-        """The content that records refer to."""
-        return self._store.objects
-
     def append(self, *entries: Entry, expected: int | None = None) -> Sequence[Record]:
         """Append a group; all of it is acknowledged, or nothing. Safe from several threads.
 
@@ -266,31 +210,6 @@ class TokenSignatureLedger:
                 require_vouched(self._keyring, self._follower)
             return self.head
 
-    def read(self, start: int = 0, stop: int | None = None) -> Iterator[Record]:
-        """The records ``start`` to ``stop``, each verified under a signature before it is given."""
-        self._require_open()
-        mark = self._follower.mark
-        last = mark.size if stop is None else min(stop, mark.size)
-        if start >= last:
-            return iter(())
-        self._past.require(max(start, 0))
-        return self._reading().records(self._places, self._writer.anchors, max(start, 0), last)
-
-    def checkpoint_at(self, size: int) -> Checkpoint:
-        """The checkpoint that closed a group at ``size`` records, signature verified."""
-        self._require_open()
-        reading = self._reading()
-        if reading.epochs is None:
-            raise NoteError("expected a signed ledger, found one without checkpoints")
-        kept = self._past.kept(size - 1)
-        note = kept.note if kept else reading.checkpoint(self._places, self._writer.anchors, size)
-        return checkpoint.confirmed(note, reading.epochs)
-
-    @property
-    def first(self) -> int:
-        """The first record that was not pruned, but for record 0, which always stays."""
-        return self._past.first
-
     def prune(
         self,
         before: int,
@@ -322,53 +241,6 @@ class TokenSignatureLedger:
                 self._confirm()
             return done
 
-    def record(self, seq: int) -> Record:
-        """The record ``seq``; IndexError beyond the head."""
-        kept = self._past.kept(seq)
-        if kept is not None:
-            return unsealed(kept.body, kept.digest)
-        for record in self.read(seq, seq + 1) if seq >= 0 else ():
-            return record
-        raise IndexError(f"expected a record below {self._follower.mark.size}, found {seq}")
-
-    def prove(self, seq: int) -> InclusionProof:
-        """The proof that record ``seq`` lies under the present head."""
-        return self.prove_all([seq])[seq]
-
-    def prove_all(self, seqs: list[int]) -> dict[int, InclusionProof]:
-        """Proofs for several records under the present head; answered from tiles."""
-        return self._proving().inclusions(seqs, self.head)
-
-    def prove_consistency(self, old: int, new: int) -> tuple[bytes, ...]:
-        """The proof that the first ``old`` records are the first of the first ``new``."""
-        return self._proving().consistency(old, new, self.head)
-
-    def root_at(self, size: int) -> bytes:
-        """The Merkle root over the first ``size`` records, proven under the present head."""
-        return self._proving().root_at(size, self.head)
-
-    def leaves(self, start: int, stop: int) -> Iterator[bytes]:
-        """The leaf hashes of these records as they lie there; for whoever checks the root."""
-        return self._proving().leaves(start, stop, self.head)
-
-    def facts(self) -> "LogFacts":
-        """What this log says about its past, for a kept head to be held against it."""
-        from ledger.trust.equivocation import Prefix  # noqa: PLC0415 - few openings need them
-        from ledger.trust.kept import LogFacts  # noqa: PLC0415
-
-        size = self.head.size
-
-        def chain(old: int) -> Digest | None:
-            try:
-                return self.record(old - 1).digest
-            except PrunedError:
-                return None
-
-        def prefix(old: int) -> Prefix:
-            return Prefix(self.root_at(old), self.prove_consistency(old, size))
-
-        return LogFacts(self.checkpoint, self.signers, prefix, chain)
-
     def close(self) -> None:
         """Renew the head cache when it pays, and release everything; idempotent."""
         with self._mutex:
@@ -380,16 +252,6 @@ class TokenSignatureLedger:
                 self._writer.renew_cache(_CACHE_AT_CLOSE)
             finally:
                 self._store.close()
-
-    def _proving(self) -> "Proving":
-        """Made at first use: most processes prove nothing, and need not load it."""
-        from ledger.chain.proving import Proving  # noqa: PLC0415 - as said
-
-        self._require_open()
-        with self._mutex:
-            if self._proofs is None:
-                self._proofs = Proving(self._store, self._follower, self._places)
-            return self._proofs
 
     def _commit(self, requests: list[Request]) -> None:
         """Called with the turn; a failure of the store is final, one of witnesses is not."""
@@ -480,15 +342,6 @@ class TokenSignatureLedger:
                 f"expected root {known.root.hex()} over the first {known.size} records, as this "
                 f"process saw them, found {root.hex()} behind a pruning; the log was exchanged",
             )
-
-    def _reading(self) -> Reading:
-        mark = self._follower.mark
-        epochs = mark.keys.epochs if mark.keys is not None and self._signed else None
-        return Reading(self._store, epochs, self._follower.origin, mark.stop)
-
-    def _require_open(self) -> None:
-        if self._closed:
-            raise ClosedError("expected an open ledger, found a closed one; open it again")
 
     def _require_appendable(self) -> None:
         self._require_open()

@@ -43,9 +43,7 @@ _PHRASES: Final = {
     500: "500 Internal Server Error",
     507: "507 Insufficient Storage",
 }
-_NO_ROOM: Final = (
-    b"the witness has no room to remember this head; nothing was cosigned\n"
-)
+_NO_ROOM: Final = b"the witness has no room to remember this head; nothing was cosigned\n"
 _TEXT: Final = "text/plain; charset=utf-8"
 _SIZE: Final = "text/x.tlog.size"
 _MONITORED: Final = re.compile(r"/([0-9a-f]{64})/checkpoint")
@@ -84,9 +82,7 @@ class WitnessApplication:
             return _Answer(refusal.status, f"{refusal}\n".encode())
         except WitnessFull as problem:
             self._report(str(problem))
-            told = (
-                b"the witness has no room to remember this head; nothing was cosigned\n"
-            )
+            told = b"the witness has no room to remember this head; nothing was cosigned\n"
             return _Answer(507, told)
         except LedgerError as problem:
             self._report(str(problem))
