@@ -1,7 +1,7 @@
 """Waypoints: signed heads that say enough for the log to be followed from them on.
 
 A head states the tree's root, and no tree grows from a root alone. So the first head behind each
-``INTERVAL`` of a segment (where groups are large, every fourth) states more, as extension lines:
+``INTERVAL`` of a segment (behind 16, where groups are large) states more, as extension lines:
 
     edge <hash> …                         the tree's right edge, largest first, as in a seal
     rotations <row> …                     what happened to the keys since the segment began: rows
@@ -90,7 +90,7 @@ def due(last: int, stop: int) -> bool:
     What takes time to follow are heads, and a waypoint costs its writer a file or two: large groups
     have few heads, and would have a waypoint each.
     """
-    step = INTERVAL * 4 if stop - last >= _LARGE else INTERVAL
+    step = INTERVAL * 16 if stop - last >= _LARGE else INTERVAL
     return last // step != stop // step
 
 

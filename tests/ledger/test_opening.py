@@ -137,7 +137,8 @@ def test_the_first_head_behind_each_interval_states_the_edge(long: Path) -> None
 def test_large_groups_have_fewer_waypoints() -> None:
     assert [due(0, each) for each in (100, INTERVAL - 1, INTERVAL)] == [False, False, False]
     assert due(INTERVAL - 100, INTERVAL)
-    assert due(INTERVAL * 4 - 20_000, INTERVAL * 4)
+    assert not due(INTERVAL * 4 - 20_000, INTERVAL * 4)
+    assert due(INTERVAL * 16 - 20_000, INTERVAL * 16)
 
 
 def test_what_lies_before_the_last_waypoint_is_not_followed(
