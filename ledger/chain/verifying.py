@@ -34,7 +34,7 @@ from ledger.errors import (
 from ledger.storage.file_store import FileStore
 from ledger.storage.store import Store
 from ledger.trust.checkpoint import carries
-from ledger.trust.endorsement import KeyHistory, Pin
+from ledger.trust.endorsement import KeyHistory, Pin, covered
 
 
 class Status(StrEnum):
@@ -222,6 +222,19 @@ class _Verifying:
         if said is not None:
             self._remarks.append(f"trusted: {said}")
 
+    def _unendorsed(self) -> Iterator[str]:
+        """Epochs that stand on rotations alone, in a log that names a root to endorse them."""
+        keys = self._audit.follower.mark.keys
+        if keys is None or keys.root is None or self._terms.key == keys.root:
+            return
+        known = covered(keys.root, keys)
+        bare = [str(row.number) for row in keys.epochs if row.number not in known]
+        if bare:
+            yield (
+                f"the root {keys.root} that record 0 names did not endorse epoch "
+                f"{', '.join(bare)}; have its keeper endorse the epochs, or distrust them"
+            )
+
     def _remark(self) -> Iterator[str]:
         """What is no damage, but worth saying."""
         if self._remains is not None:
@@ -231,6 +244,7 @@ class _Verifying:
             yield "the file checkpoint is missing; the next open writes it"
         elif mine is not None and not carries(published, mine.note):
             yield "the file checkpoint is older than the log; the next open renews it"
+        yield from self._unendorsed()
         if self._terms.objects:
             count = len(self._audit.checked)
             yield f"{count} objects hold: those that records name, and what traces and trees name"

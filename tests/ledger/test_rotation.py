@@ -208,6 +208,7 @@ def test_a_root_vouches_for_what_it_endorsed(
         ledger.append(Entry("a", {}))
         assert "epoch 0, which is not" in broken(verify(directory, root.public)).reason
         ledger.rotate()
+        assert "did not endorse epoch 0, 1; have its keeper" in str(verify(directory).remarks)
         assert ledger.keys is not None
         ledger.endorse(endorse(root, ledger.keys.epochs).note)
         said = verify(directory, root.public)
@@ -215,9 +216,11 @@ def test_a_root_vouches_for_what_it_endorsed(
             "ok",
             "trusted: the root you gave endorsed all 2 epochs",
         )
+        assert verify(directory).remarks == ()
         with TokenSignatureLedger.read_only(directory, root.public) as reader:
             ledger.rotate()
             ledger.append(Entry("b", {}))
+            assert "did not endorse epoch 2; have" in str(verify(directory).remarks)
             with pytest.raises(WrongKey, match="records 6 to 7 in epoch 2, which is not"):
                 reader.refresh()
         ledger.endorse(endorse(root, ledger.keys.epochs, 2).note)
