@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from ledger import Entry, Signer, TokenSignatureLedger, verify
+from ledger.chain.durability import OS
 from ledger.form.record import genesis
+from tests.ledger.test_opening import waypoints
 
 GOLDEN = Path(__file__).parent / "golden" / "v1"
 PAGE = Path(__file__).parent.parent.parent / "docs" / "ledger-format.md"
@@ -65,6 +67,21 @@ def test_the_page_shows_these_bytes() -> None:
     assert f"genesis  {genesis('test.example/log').hex()}\n" in page
     note = (GOLDEN / "checkpoint").read_text("utf-8")
     assert "".join(f"    {line}".rstrip() + "\n" for line in note.splitlines()) in page
+
+
+def test_the_page_shows_the_first_waypoint(
+    tmp_path: Path, signer: Signer, clock: Callable[[], int]
+) -> None:
+    directory = tmp_path / "log"
+    with TokenSignatureLedger.open(
+        directory, signer, clock=clock, node="n1", durability=OS
+    ) as ledger:
+        for _ in range(260):
+            ledger.append(Entry("a", {"t": "x" * 900}))
+    first = waypoints(directory)[0]
+    page, shown = PAGE.read_text("utf-8"), first.content.decode().splitlines()
+    assert f"head of {shown[1]} records, whose frame begins\nat offset {first.start:,};" in page
+    assert "".join(f"    {line}".rstrip() + "\n" for line in shown) in page
 
 
 @pytest.mark.parametrize("module", ["cryptography", "zipfile", "argparse"])
