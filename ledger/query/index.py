@@ -232,6 +232,7 @@ class Index:
                 self._standing = standing = after
                 if self._progress is not None:
                     self._progress(standing.size, self._ledger.head.size)
+        self._projection.finish()
 
     def _stood(self) -> Standing:
         """What the projection covers, once the log confirms that."""
