@@ -22,7 +22,7 @@ from ledger.chain.confirming import Confirmations, Confirming
 from ledger.chain.durability import Durability, group
 from ledger.chain.follower import Follower
 from ledger.chain.following import refuse_rollback
-from ledger.chain.group import hybrid, one_by_one
+from ledger.chain.group import hybrid, one_by_one, refuse_reserved
 from ledger.chain.identity import begun_keys, require_finished, require_name, require_vouched
 from ledger.chain.places import Places
 from ledger.chain.pruning import Proofs, Pruning
@@ -33,7 +33,6 @@ from ledger.errors import (
     ClosedError,
     DamagedError,
     DurabilityError,
-    EntryError,
     LedgerError,
     NoteError,
     PrunedError,
@@ -58,7 +57,6 @@ if TYPE_CHECKING:
 
 _CACHE_AT_CLOSE: Final = 64 * 1024
 _SPACING_UNSIGNED: Final = 64
-_RESERVED: Final = "ledger."
 _DURABILITY: Final = group()
 
 
@@ -220,12 +218,7 @@ class TokenSignatureLedger:
 
         With ``expected``, only if the ledger has so many records; ``ConflictError`` otherwise.
         """
-        for kind in {each.kind for each in entries if type(each.kind) is str}:  # else: sealing's
-            if kind.startswith(_RESERVED):
-                raise EntryError(
-                    f"expected a kind outside {_RESERVED}*, found {kind!r}: those are what "
-                    "the ledger says about itself; choose another kind"
-                )
+        refuse_reserved(entries)
         return self.append_own(*entries, expected=expected)
 
     def append_own(self, *entries: Entry, expected: int | None = None) -> Sequence[Record]:

@@ -6,6 +6,8 @@ failure left on the disk is unknown, and a second sync would lie. Opening again 
 Sequences of system calls:
 
 append            pwritev(RWF_DSYNC); a crash leaves any prefix, which recovery sets aside
+                  without sync: pwrite, and posix_fadvise so that the disk begins with much
+sync              fdatasync
 begin_segment     create segment.new, write, fsync, rename into segments/, fsync segments/
 set_aside         create quarantine file, write, fsync, fsync quarantine/, ftruncate, fsync segment
 keep_seal, keep   create N.new, write, fsync, rename, fsync the folder
@@ -25,7 +27,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
-from ledger.disk import NO_ROOM, sync_directory
+from ledger.disk import NO_ROOM, sync_directory, write_begun, write_durably
 from ledger.errors import (
     ClosedError,
     DiskFull,
@@ -164,7 +166,7 @@ class FileStore:
     def append(self, at: Position, data: bytes, *, synced: bool = True) -> None:
         """Write and sync in one call where the kernel can."""
         descriptor = self._file(at.segment)
-        write = _write_durably if synced else os.pwrite
+        write = write_durably if synced else write_begun
         try:
             written = write(descriptor, data, at.offset)
             while written < len(data):
@@ -487,14 +489,3 @@ def _write_all(descriptor: int, data: bytes) -> int:
     while view:
         view = view[os.write(descriptor, view) :]
     return len(data)
-
-
-def _write_durably(descriptor: int, data: bytes, offset: int) -> int:
-    try:
-        return os.pwritev(descriptor, [data], offset, os.RWF_DSYNC)
-    except OSError as problem:
-        if problem.errno not in {errno.EOPNOTSUPP, errno.ENOSYS}:
-            raise
-    written = os.pwrite(descriptor, data, offset)
-    os.fdatasync(descriptor)
-    return written
