@@ -47,7 +47,8 @@ class Committer:
         self._gathers = durability.gathers
         self._window_s = durability.window_s
         self._waiting: deque[Request] = deque()
-        self._bell = threading.Condition()
+        self._gate = threading.Lock()
+        self._bell = threading.Condition(self._gate)
         self._led = False
 
     def submit(self, request: Request) -> Sequence[Record]:
@@ -65,7 +66,7 @@ class Committer:
         """Queue up; lead when nobody does. Returns when the request has ended."""
         leads = False
         try:
-            with self._bell:
+            with self._gate:
                 self._waiting.append(request)
                 while self._led and not request.ended:
                     self._bell.wait()
@@ -77,7 +78,7 @@ class Committer:
                     self._lead()
         finally:
             if leads:
-                with self._bell:
+                with self._gate:
                     self._led = False
                     self._bell.notify_all()
 

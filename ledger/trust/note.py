@@ -48,7 +48,7 @@ class Note:
 
     def encode(self) -> bytes:
         """The bytes of the note."""
-        lines = "".join(signature.line() for signature in self.signatures)
+        lines = "".join([signature.line() for signature in self.signatures])
         return f"{self.text}\n{lines}".encode()
 
     def adding(self, signatures: Iterable[Signature]) -> "Note":
