@@ -18,7 +18,7 @@ Not here: whether ``standing`` is true of the log, and whether rows are. See ``i
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -123,15 +123,23 @@ class Projection:
                 self._connection.execute("insert into words(words) values ('delete-all')")
         self._forget()
 
-    def extend(self, before: Standing, records: Sequence[Record], origin: str) -> Standing | None:
-        """Add ``records`` of ``origin`` behind ``before``; None where the file stands elsewhere."""
-        first = before.first if before.size else records[0].seq
-        after = Standing(origin, first, records[-1].seq + 1, records[-1].digest)
+    def extend(
+        self, before: Standing, pieces: Iterable[Sequence[Record]], origin: str
+    ) -> Standing | None:
+        """Add the records in ``pieces``, of ``origin`` and at least one, behind ``before``.
+
+        None where the file stands elsewhere; then no piece was taken.
+        """
+        after = before
         try:
             with self._changing():
                 if self.standing() != before:
                     return None
-                self._insert(records)
+                for records in pieces:
+                    first, last = records[0].seq, records[-1]
+                    begun = after.first if after.size else first
+                    after = Standing(origin, begun, last.seq + 1, last.digest)
+                    self._insert(records)
                 self._connection.execute("delete from standing")
                 self._connection.execute("insert into standing values (?, ?, ?, ?)", after)
         except BaseException:

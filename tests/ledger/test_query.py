@@ -180,7 +180,7 @@ def test_a_build_that_was_interrupted_is_finished(log: Path) -> None:
     told: list[tuple[int, int]] = []
     with TokenSignatureLedger.read_only(log) as ledger:
         begun = Projection(path, text=True)
-        begun.extend(begun.standing(), list(ledger.read(0, 50)), ledger.origin)
+        begun.extend(begun.standing(), [list(ledger.read(0, 50))], ledger.origin)
         begun.close()
         inode = path.stat().st_ino
         with Index(ledger, progress=lambda *at: told.append(at)) as index:
