@@ -1,5 +1,8 @@
 """Many bodies at once give what one after another gives, and never more."""
 
+from dataclasses import dataclass
+from enum import StrEnum
+
 import msgpack
 import ormsgpack
 import pytest
@@ -80,10 +83,26 @@ class Text(str):
     """Text of another type, which a reader would not notice and a writer must not take."""
 
 
+class Named(StrEnum):
+    """Text that the encoder would spell as its value, were it not told otherwise."""
+
+    K = "k"
+
+
+@dataclass(frozen=True)
+class Dressed(str):
+    """Text that is a data class too."""
+
+
 @pytest.mark.parametrize(
     "bad",
     [
         Entry("", {}),
+        Entry(Named.K, {}),
+        Entry("k", {}, actor=Named.K),
+        Entry("k", {}, token=Dressed()),
+        Entry("k", {"a": Named.K}),
+        Entry("k", {"a": bytearray(b"b")}),  # type: ignore[dict-item]
         Entry(Text("k"), {}),
         Entry("k", {}, session=Text("s")),
         Entry("k", {}, actor=b"a"),  # type: ignore[arg-type]
