@@ -44,14 +44,16 @@ class Committer:
         """``turn`` is the lock that every writer of this instance takes."""
         self._commit = commit
         self._turn = turn
-        self._durability = durability
+        self._gathers = durability.gathers
+        self._window_s = durability.window_s
         self._waiting: deque[Request] = deque()
-        self._bell = threading.Condition()
+        self._gate = threading.Lock()
+        self._bell = threading.Condition(self._gate)
         self._led = False
 
     def submit(self, request: Request) -> Sequence[Record]:
         """Return the records once they are acknowledged, or raise why not."""
-        if self._durability.gathers:
+        if self._gathers:
             self._share(request)
         else:
             with self._turn:
@@ -64,9 +66,10 @@ class Committer:
         """Queue up; lead when nobody does. Returns when the request has ended."""
         leads = False
         try:
-            with self._bell:
+            with self._gate:
                 self._waiting.append(request)
-                self._bell.wait_for(lambda: request.ended or not self._led)
+                while self._led and not request.ended:
+                    self._bell.wait()
                 if request.ended:
                     return
                 leads = self._led = True
@@ -75,13 +78,13 @@ class Committer:
                     self._lead()
         finally:
             if leads:
-                with self._bell:
+                with self._gate:
                     self._led = False
                     self._bell.notify_all()
 
     def _lead(self) -> None:
-        if self._durability.window_s:
-            time.sleep(self._durability.window_s)
+        if self._window_s:
+            time.sleep(self._window_s)
         count = min(len(self._waiting), _MOST)
         self._run([self._waiting.popleft() for _ in range(count)])
 

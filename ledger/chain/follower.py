@@ -147,6 +147,7 @@ class Follower:
             if see is not None:
                 for values in rows:
                     see(values)
+            del rows  # else the collector looks through these and the next ones, for nothing
 
     def _take_together(
         self, bodies: list[bytes], digests: list[bytes]

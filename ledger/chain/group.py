@@ -1,19 +1,19 @@
-"""Sealing entries in a row: bodies, chain digests and tree leaves, nothing written yet."""
+"""Sealing entries in a row: bodies, chain digests and frames, nothing written yet."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from operator import lt
 from typing import Final, TypeAlias, overload
 
 from blake3 import blake3
 
-from ledger.errors import ClockError
+from ledger.errors import ClockError, EntryError
 from ledger.form import batch
 from ledger.form.canonical import Digest
 from ledger.form.record import MAX_U64, Entry, Record, body_of, unsealed
 from ledger.storage.segment import LENGTH
-from ledger.trust.merkle import leaf_hashes
 
 _COUNTER_BITS: Final = 16
+_RESERVED: Final = "ledger."
 _NANOSECONDS_PER_MS: Final = 1_000_000
 
 Times: TypeAlias = Callable[[int, int], Sequence[int]]
@@ -28,16 +28,18 @@ class Group:
         self.size = size
         self.chain = chain
         self.hlc = hlc
-        self.leaves: list[bytes] = []
+        self.bodies: list[bytes] = []
         self.parts: list[bytes] = []
 
     def seal(self, entries: Sequence[Entry], times: Times, node: str) -> "SealedRecords":
         """Add ``entries``, all or none."""
         moments = _after(self.hlc, times(self.hlc, len(entries)))
         chain: bytes = self.chain
-        bodies: list[bytes] = []
         digests: list[bytes] = []
-        for some in _bodies(entries, self.size, moments, node):
+        bodies: list[bytes] = []
+        for start in range(0, len(entries), batch.MOST):
+            stop = start + batch.MOST
+            some = _bodies(entries[start:stop], self.size + start, moments[start:stop], node)
             # link(), in place: a call for each record would cost a tenth of all its time
             digests += [chain := blake3(body, key=chain).digest() for body in some]
             bodies += some
@@ -46,7 +48,7 @@ class Group:
 
     def take(self, bodies: list[bytes], digests: list[bytes], hlc: int) -> None:
         """Add records that are sealed already."""
-        self.leaves += leaf_hashes(bodies)
+        self.bodies += bodies
         frames = [b""] * (3 * len(bodies))
         frames[0::3] = map(LENGTH.pack, map(len, bodies))
         frames[1::3] = bodies
@@ -58,17 +60,14 @@ class Group:
             self.chain = Digest(digests[-1])
 
 
-def _bodies(
-    entries: Sequence[Entry], seq: int, moments: Sequence[int], node: str
-) -> Iterator[list[bytes]]:
-    """The bodies of ``entries``, some at a time; the first that is refused is named."""
-    for start in range(0, len(entries), batch.MOST):
-        some, times = entries[start : start + batch.MOST], moments[start : start + batch.MOST]
-        made = batch.encoded(some, seq + start, times, node) if len(some) >= batch.LEAST else None
-        if made is None:
-            pairs = enumerate(zip(some, times, strict=True), seq + start)
-            made = [body_of(entry, each, hlc, node) for each, (entry, hlc) in pairs]
-        yield made
+def _bodies(entries: Sequence[Entry], seq: int, moments: Sequence[int], node: str) -> list[bytes]:
+    """The bodies of at most ``batch.MOST`` entries; the first that is refused is named."""
+    if len(entries) >= batch.LEAST:
+        made = batch.encoded(entries, seq, moments, node)
+        if made is not None:
+            return made
+    pairs = enumerate(zip(entries, moments, strict=True), seq)
+    return [body_of(entry, number, hlc, node) for number, (entry, hlc) in pairs]
 
 
 def _after(previous: int, moments: Sequence[int]) -> Sequence[int]:
@@ -120,6 +119,20 @@ class SealedRecords(Sequence[Record]):
     def __repr__(self) -> str:  # type: ignore[explicit-override]  # as above
         """As the tuple that it stands for."""
         return repr(tuple(self))
+
+
+def refuse_reserved(entries: Sequence[Entry]) -> None:
+    """Refuse kinds in which only the ledger itself speaks."""
+    try:
+        kinds = {entry.kind for entry in entries}
+    except TypeError:  # no text at all: sealing says so better
+        return
+    for kind in kinds:
+        if type(kind) is str and kind.startswith(_RESERVED):
+            raise EntryError(
+                f"expected a kind outside {_RESERVED}*, found {kind!r}: those are what "
+                "the ledger says about itself; choose another kind"
+            )
 
 
 def hybrid(clock: Callable[[], int]) -> Times:

@@ -23,14 +23,13 @@ from ledger.chain.confirming import Confirmations, Confirming
 from ledger.chain.durability import Durability, group
 from ledger.chain.follower import Follower
 from ledger.chain.following import refuse_rollback
-from ledger.chain.group import hybrid, one_by_one
+from ledger.chain.group import hybrid, one_by_one, refuse_reserved
 from ledger.chain.identity import require_finished, require_vouched
 from ledger.chain.pruning import Proofs, Pruning
 from ledger.chain.writer import Writer
 from ledger.errors import (
     DamagedError,
     DurabilityError,
-    EntryError,
     EquivocationError,
     LedgerError,
     ReadOnlyError,
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
     from ledger.trust.kept import KeptHead
 
 _CACHE_AT_CLOSE: Final = 64 * 1024
-_RESERVED: Final = "ledger."
 _DURABILITY: Final = group()
 
 
@@ -167,12 +165,7 @@ class TokenSignatureLedger(Answering):
 
         With ``expected``, only if the ledger has so many records; ``ConflictError`` otherwise.
         """
-        for kind in {each.kind for each in entries if type(each.kind) is str}:  # else: sealing's
-            if kind.startswith(_RESERVED):
-                raise EntryError(
-                    f"expected a kind outside {_RESERVED}*, found {kind!r}: those are what "
-                    "the ledger says about itself; choose another kind"
-                )
+        refuse_reserved(entries)
         return self.append_own(*entries, expected=expected)
 
     def append_own(self, *entries: Entry, expected: int | None = None) -> Sequence[Record]:

@@ -22,6 +22,7 @@ from ledger.chain.group import Group, Times
 from ledger.chain.opening import beginnings
 from ledger.chain.places import Places, dump_mark
 from ledger.chain.sealing import first_of_segment, seal_last, seal_missing
+from ledger.disk import LARGE
 from ledger.errors import ConflictError, DamagedError, EpochError, KeyProblem, ReadOnlyError
 from ledger.form.canonical import Digest, Json
 from ledger.form.record import (
@@ -45,7 +46,7 @@ from ledger.trust.endorsement import KeyHistory, certifies, read_endorsement
 from ledger.trust.epochs import Epochs
 from ledger.trust.keyring import Keyring
 from ledger.trust.keys import PublicKey, Signer
-from ledger.trust.merkle import Frontier
+from ledger.trust.merkle import Frontier, leaf_hashes
 
 if TYPE_CHECKING:
     from ledger.trust.kept import KeptHead
@@ -371,25 +372,34 @@ class Writer:
         return record
 
     def _write(self, made: Group, keys: KeyHistory | None = None) -> None:
-        """One write and one sync; the head moves when both succeeded."""
-        if not made.leaves:
+        """Write, sync once, and move the head when both succeeded.
+
+        What is large is written before its tree is hashed, so that the disk is at work meanwhile;
+        a crash in between leaves a tail without a signature, like one within a single write.
+        """
+        if not made.bodies:
             return
         synced, before = self._durability.synced, self._follower.mark
-        frontier = Frontier.resumed(before.size, before.edge)
-        frontier.extend(made.leaves)
-        keys = keys or before.keys
-        stands = before.stop.offset + sum(map(len, made.parts))
-        edge = tuple(frontier.hashes)
-        more = self._waypoint(edge, keys) if due(before.start.offset, stands) else {}
-        signed = self._sign(Head(made.size, made.chain, frontier.root()), made.hlc, keys, more)
-        frame = segment.checkpoint_frame(signed.note) if signed is not None else b""
         if synced:
             self._store.objects.flush()
             self._sync_unsynced(before)
-        data = b"".join([*made.parts, frame])
-        at = self._room_for(len(data))
-        self._store.append(at, data, synced=synced)
-        start = Position(at.segment, at.offset + len(data) - len(frame))
+        records = b"".join(made.parts)
+        at = self._written_early(records) if synced and len(records) >= LARGE else None
+        frontier = Frontier.resumed(before.size, before.edge)
+        frontier.extend(leaf_hashes(made.bodies))
+        keys = keys or before.keys
+        edge = tuple(frontier.hashes)
+        is_due = due(before.start.offset, before.stop.offset + len(records))
+        more = self._waypoint(edge, keys) if is_due else {}
+        signed = self._sign(Head(made.size, made.chain, frontier.root()), made.hlc, keys, more)
+        frame = _frame(signed)
+        if at is None:
+            at = self._room_for(len(records) + len(frame))
+            self._store.append(at, records + frame, synced=synced)
+        else:
+            self._store.append(Position(at.segment, at.offset + len(records)), frame, synced=False)
+            self._store.sync()
+        start = Position(at.segment, at.offset + len(records))
         stop = Position(at.segment, start.offset + len(frame))
         self._follower.begin(Mark(made.size, made.chain, made.hlc, edge, signed, start, stop, keys))
         if signed is None:
@@ -399,6 +409,13 @@ class Writer:
             self.anchors.digests[made.size] = made.chain
         self._publish(signed)
         self.renew_cache()
+
+    def _written_early(self, records: bytes) -> Position:
+        """Write what a frame and a sync will follow; most frames are as long as the one before."""
+        frame = _frame(self._follower.mark.checkpoint)
+        at = self._room_for(len(records) + len(frame))
+        self._store.append(at, records, synced=False)
+        return at
 
     def _publish(self, head: Checkpoint) -> None:
         """Make ``head`` known beside the log, and remember it apart from the log."""
@@ -449,6 +466,10 @@ class Writer:
         size = self._follower.size
         if not self._signed and self._places.note(size, at):
             self.anchors.digests[size] = self._follower.chain
+
+
+def _frame(head: Checkpoint | None) -> bytes:
+    return segment.checkpoint_frame(head.note) if head is not None else b""
 
 
 def _require_expected(request: Request, size: int) -> None:

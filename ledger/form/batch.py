@@ -14,13 +14,13 @@ with ``record.body_of``, to learn which.
 
 import os
 from collections.abc import Iterable, Sequence
-from itertools import chain, count
+from itertools import chain, repeat
 from typing import Final, NamedTuple, TypeAlias, cast
 
 import ormsgpack
 
 from ledger.form import canonical
-from ledger.form.record import MAX_BODY_BYTES, VERSION, Entry, is_digest
+from ledger.form.record import MAX_BODY_BYTES, VERSION, Entry, Record, is_digest
 
 MOST: Final = 256
 """Bodies at once: more would leave the processor's cache, and give the collector work."""
@@ -29,11 +29,15 @@ LEAST: Final = 9
 _MARK: Final = os.urandom(16)
 _BETWEEN: Final = b"\xc4\x10" + _MARK
 _SORTED: Final = ormsgpack.OPT_SORT_KEYS
+_EXACT: Final = (
+    _SORTED
+    | ormsgpack.OPT_PASSTHROUGH_SUBCLASS
+    | ormsgpack.OPT_PASSTHROUGH_ENUM
+    | ormsgpack.OPT_PASSTHROUGH_DATACLASS
+)
 _Map: TypeAlias = "dict[str, canonical.Json]"
 _INT: Final = {int}
-_STR: Final = {str}
-_DICT: Final = {dict}
-_NONE: Final = {type(None)}
+_BEGINNINGS: Final = {bytes((0x90 + len(Record._fields[:-2]), VERSION))}
 
 
 class Batch(NamedTuple):
@@ -52,17 +56,17 @@ def checked(bodies: list[bytes]) -> Batch | None:
         values = ormsgpack.unpackb(array)
         if ormsgpack.packb(values, option=_SORTED) != array:
             return None
-        found: list[list[object]] = values[::2]
-        columns = list(zip(*found, strict=True))
+        rows: list[list[object]] = values[::2]
+        columns = list(zip(*rows, strict=True))
+        holds = values[1::2].count(_MARK) == len(bodies) - 1 and _holds(columns)
     except (ValueError, TypeError):
         return None
-    whole = values[1::2] == [_MARK] * (len(bodies) - 1) and set(map(type, found)) == {list}
-    if not whole or max(map(len, bodies)) >= MAX_BODY_BYTES or not _holds(columns):
+    # What begins a canonical body says that it is an array of eleven, and of which version.
+    if not holds or {body[:2] for body in bodies} != _BEGINNINGS:
         return None
-    maps = cast("tuple[_Map, ...]", columns[8])
-    if not _are_leaves(maps) and not all(map(canonical.is_canonical, maps)):
+    if len(array) >= MAX_BODY_BYTES <= max(map(len, bodies)):
         return None
-    return Batch(found, columns[1], columns[2])
+    return Batch(rows, cast("tuple[int, ...]", columns[1]), cast("tuple[int, ...]", columns[2]))
 
 
 def encoded(
@@ -72,34 +76,49 @@ def encoded(
 
     Calling the encoder for each costs no more than parting what it makes of all would.
     """
-    rows = [
-        (
-            VERSION,
-            seq,
-            hlc,
-            node,
-            entry.session,
-            entry.actor,
-            entry.token,
-            entry.kind,
-            entry.attributes,
-            entry.payload,
-            entry.commitment,
-        )
-        for seq, hlc, entry in zip(count(first), times, entries)
-    ]
-    _, _, _, _, sessions, actors, tokens, kinds, maps, *digests = zip(*rows, strict=True)
-    texts = set(map(type, chain(sessions, actors, tokens, kinds, (node,)))) == _STR
-    if not texts or not all(kinds) or not all(map(_are_digests, digests)):
-        return None
-    if set(map(type, maps)) != _DICT or not _are_leaves(maps):
-        return None
-    pack = ormsgpack.packb
+    total = len(entries)
+    sessions = [entry.session for entry in entries]
+    actors = [entry.actor for entry in entries]
+    tokens = [entry.token for entry in entries]
+    kinds = [entry.kind for entry in entries]
+    maps = [entry.attributes for entry in entries]
+    payloads = [entry.payload for entry in entries]
+    commitments = [entry.commitment for entry in entries]
+    rows = zip(
+        repeat(VERSION, total),
+        range(first, first + total),
+        times,
+        repeat(node, total),
+        sessions,
+        actors,
+        tokens,
+        kinds,
+        maps,
+        payloads,
+        commitments,
+        strict=True,
+    )
     try:
-        bodies = [pack(row, None, _SORTED) for row in rows]
+        # Subclasses of str and dict pass here; the encoder is told to refuse them.
+        if not (_are_leaves(cast("list[_Map]", maps)) and all(kinds)):
+            return None
+        if not all(map(_are_texts, ((node,), sessions, actors, tokens, kinds))):
+            return None
+        if not (_are_digests(payloads) and _are_digests(commitments)):
+            return None
+        bodies = list(map(ormsgpack.packb, rows, repeat(None), repeat(_EXACT)))
     except (ValueError, TypeError):
         return None
     return bodies if max(map(len, bodies)) < MAX_BODY_BYTES else None
+
+
+def _are_texts(column: Sequence[object]) -> bool:
+    """Whether all are strings, or of a subclass; to join them is quicker than to look at each."""
+    try:
+        "".join(cast("Sequence[str]", column))
+    except TypeError:
+        return False
+    return True
 
 
 def _are_leaves(maps: Iterable[_Map]) -> bool:
@@ -108,18 +127,23 @@ def _are_leaves(maps: Iterable[_Map]) -> bool:
 
 
 def _holds(columns: list[tuple[object, ...]]) -> bool:
-    """Whether types and ranges are those of records, column by column, but for what maps hold."""
-    types = [set(map(type, column)) for column in columns]
-    if types[:-2] != [_INT, _INT, _INT, _STR, _STR, _STR, _STR, _STR, _DICT] or len(types) != 11:  # noqa: PLR2004
-        return False
-    version, seq, hlc, _, _, _, _, kind, _, *digests = columns
-    if set(version) != {VERSION} or not all(kind):
+    """Whether the columns of decoded rows are those of records; ``TypeError`` says no as well.
+
+    Decoding makes exact types only, so that what can be joined is text, and what has values a map.
+    """
+    _, seq, hlc, *texts, maps, payload, commitment = columns
+    if {*map(type, seq), *map(type, hlc)} != _INT:
         return False
     if min(cast("tuple[int, ...]", seq)) < 0 or min(cast("tuple[int, ...]", hlc)) < 0:
         return False
-    return all(map(_are_digests, digests))
+    if not all(map(_are_texts, texts)) or not all(texts[-1]):
+        return False
+    if not _are_digests(payload) or not _are_digests(commitment):
+        return False
+    found = cast("tuple[_Map, ...]", maps)
+    return _are_leaves(found) or all(map(canonical.is_canonical, found))
 
 
-def _are_digests(column: tuple[object, ...]) -> bool:
+def _are_digests(column: Sequence[object]) -> bool:
     """Whether all are 32 bytes or absent; most often all are absent, which is soon seen."""
-    return set(map(type, column)) == _NONE or all(map(is_digest, column))
+    return column.count(None) == len(column) or all(map(is_digest, column))

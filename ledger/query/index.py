@@ -22,7 +22,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from threading import RLock
 from typing import Final, Self
@@ -37,6 +37,8 @@ from ledger.query.words import Needle, needle, searchable
 FILE: Final = "index.sqlite"
 BATCH: Final = 16_384
 """Records indexed in one transaction."""
+PIECE: Final = 512
+"""Records held at a time; of more the collector would make generations, and look through them."""
 FIRST_ASK: Final = 64
 LAST_ASK: Final = 1024
 NEAR: Final = 512
@@ -225,13 +227,14 @@ class Index:
         """Cover at least ``size`` records, all of them under this ledger's signed head."""
         while (standing := self._stood()).size < size:
             start = max(standing.size, self._ledger.first)
-            for batch in _batches(self._ledger.read(start, self._ledger.head.size)):
-                after = self._projection.extend(standing, batch, self._ledger.origin)
+            for pieces in _batches(self._ledger.read(start, self._ledger.head.size)):
+                after = self._projection.extend(standing, pieces, self._ledger.origin)
                 if after is None:
                     break  # another process indexed the same; look again
                 self._standing = standing = after
                 if self._progress is not None:
                     self._progress(standing.size, self._ledger.head.size)
+        self._projection.finish()
 
     def _stood(self) -> Standing:
         """What the projection covers, once the log confirms that."""
@@ -306,9 +309,11 @@ def _near(rows: list[Row]) -> Iterator[list[Row]]:
         yield group
 
 
-def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
-    while batch := list(islice(records, BATCH)):
-        yield batch
+def _batches(records: Iterator[Record]) -> Iterator[Iterator[list[Record]]]:
+    """What goes into one transaction each, in pieces that are gone before the next one is read."""
+    pieces = iter(lambda: list(islice(records, PIECE)), [])
+    for piece in pieces:
+        yield chain((piece,), islice(pieces, BATCH // PIECE - 1))
 
 
 def _place(ledger: TokenSignatureLedger, folder: Path | None) -> Path | None:

@@ -7,8 +7,10 @@ range), and ``words`` (FTS5 without content) where the file searches text.
 Rules of its state: every change is one transaction that also moves ``standing``, so whoever reads
 sees rows for exactly the records it names. A file of another version, another program, or with
 anything in its schema that is not ours (a view, a trigger) is replaced, never altered; a file that
-SQLite finds damaged likewise. Replacing and opening exclude each other by a lock on the folder;
-whoever still holds the file replaced goes on alone with it, and harms nobody.
+SQLite finds damaged likewise. A new file has no indices until ``finish``: to make them of rows that
+are there takes a third of the time; whoever has caught up finishes it. Replacing and opening
+exclude each other by a lock on the folder; whoever still holds the file replaced goes on alone with
+it, and harms nobody.
 
 Not here: whether ``standing`` is true of the log, and whether rows are. See ``index``.
 """
@@ -16,7 +18,7 @@ Not here: whether ``standing`` is true of the log, and whether rows are. See ``i
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -40,12 +42,17 @@ _TABLES: Final = (
     "create table names(id integer primary key, name text not null unique)",
     "create table records(seq integer primary key, kind int, actor int, session int, token int, "  # noqa: ISC004 - one statement
     "node int, hlc int)",
-    *(f"create index records_{field} on records({field})" for field in _INDEXED),
+)
+_INDICES: Final = tuple(
+    f"create index if not exists records_{field} on records({field})" for field in _INDEXED
 )
 _WORDS: Final = (
     "create virtual table words using fts5(text, content='', columnsize=0, detail=none, "
     "tokenize='ascii')"
 )
+_MERGE: Final = "insert into words(words, rank) values ('automerge', ?)"
+_NEVER: Final = 0  # but for what FTS5 must merge when it has sixteen of a kind
+_OFTEN: Final = 4  # its default
 _COLUMNS: Final = ", ".join(("seq", *NAMED, "hlc"))
 
 
@@ -87,6 +94,7 @@ class Projection:
         """Open ``path`` or memory; raises ``sqlite3.Error`` where that cannot be had."""
         self._path = path
         self._inode = -1
+        self._finished = False
         self.text = text and has_fts5()
         self._ids: dict[str, int] = {}
         self._names: dict[int, str] = {}
@@ -115,21 +123,40 @@ class Projection:
                 self._connection.execute("insert into words(words) values ('delete-all')")
         self._forget()
 
-    def extend(self, before: Standing, records: Sequence[Record], origin: str) -> Standing | None:
-        """Add ``records`` of ``origin`` behind ``before``; None where the file stands elsewhere."""
-        first = before.first if before.size else records[0].seq
-        after = Standing(origin, first, records[-1].seq + 1, records[-1].digest)
+    def extend(
+        self, before: Standing, pieces: Iterable[Sequence[Record]], origin: str
+    ) -> Standing | None:
+        """Add the records in ``pieces``, of ``origin`` and at least one, behind ``before``.
+
+        None where the file stands elsewhere; then no piece was taken.
+        """
+        after = before
         try:
             with self._changing():
                 if self.standing() != before:
                     return None
-                self._insert(records)
+                for records in pieces:
+                    first, last = records[0].seq, records[-1]
+                    begun = after.first if after.size else first
+                    after = Standing(origin, begun, last.seq + 1, last.digest)
+                    self._insert(records)
                 self._connection.execute("delete from standing")
                 self._connection.execute("insert into standing values (?, ?, ?, ?)", after)
         except BaseException:
             self._forget()  # ids that were taken back
             raise
         return after
+
+    def finish(self) -> None:
+        """Make the indices, once the rows of a new file are there; again costs nothing."""
+        if self._finished:
+            return
+        with self._changing():
+            for statement in _INDICES:
+                self._connection.execute(statement)
+            if self.text:
+                self._connection.execute(_MERGE, (_OFTEN,))
+        self._finished = True
 
     def numbers(self, names: Sequence[str], matches: Callable[[str], bool]) -> list[int] | None:
         """The ids of the names meant; None when they are too many for a statement."""
@@ -354,15 +381,19 @@ class Projection:
         )
         if not shape:
             return marks == (0, 0)
-        return marks == (APPLICATION, SCHEMA) and shape == expected_shape(text=self.text)
+        known = (expected_shape(text=self.text, finished=each) for each in (True, False))
+        return marks == (APPLICATION, SCHEMA) and shape in known
 
     def _formed(self, connection: sqlite3.Connection) -> sqlite3.Connection:
         connection.execute("begin immediate")
         if not _shape(connection):
-            for statement in _tables(text=self.text):
+            for statement in _statements(text=self.text, finished=False):
                 connection.execute(statement)
+            if self.text:
+                connection.execute(_MERGE, (_NEVER,))
             connection.execute(f"pragma application_id = {APPLICATION}")
             connection.execute(f"pragma user_version = {SCHEMA}")
+        self._finished = any(kind == "index" and sql for kind, _, _, sql in _shape(connection))
         connection.execute("commit")
         return connection
 
@@ -391,23 +422,25 @@ def has_fts5() -> bool:
         connection.close()
 
 
-def expected_shape(*, text: bool) -> list[tuple[str, ...]]:
+def expected_shape(*, text: bool, finished: bool = True) -> list[tuple[str, ...]]:
     """The schema of a file that this version made, as SQLite tells it."""
     connection = sqlite3.connect(":memory:")
     try:
-        for statement in _tables(text=text):
+        for statement in _statements(text=text, finished=finished):
             connection.execute(statement)
         return _shape(connection)
     finally:
         connection.close()
 
 
-def _tables(*, text: bool) -> tuple[str, ...]:
-    return (*_TABLES, _WORDS) if text else _TABLES
+def _statements(*, text: bool, finished: bool) -> tuple[str, ...]:
+    return (*_TABLES, *((_WORDS,) if text else ()), *(_INDICES if finished else ()))
 
 
 def _shape(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
-    return connection.execute("select type, name, tbl_name, sql from sqlite_master").fetchall()
+    """What the file holds; in the order of names, since indices come when they are made."""
+    told = "select type, name, tbl_name, sql from sqlite_master order by name"
+    return connection.execute(told).fetchall()
 
 
 def _bounded(cache: dict[int, str] | dict[str, int]) -> dict:  # type: ignore[type-arg]

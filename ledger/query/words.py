@@ -34,9 +34,9 @@ def searchable(kind: str, attributes: Json) -> str:
         value = pending.pop()
         if type(value) is dict:
             for key, item in value.items():
-                if type(item) is str:
+                if type(item) is str or type(item) is int:
                     parts.append(f"{key}={item}")
-                elif type(item) in {dict, list}:
+                elif type(item) is dict or type(item) is list:
                     parts.append(key)
                     pending.append(item)
                 else:

@@ -81,10 +81,10 @@ class FileObjects:
                 f"expected a sync of {self._directory} that holds, found one that failed before; "
                 "open the ledger again and put the objects again"
             )
+        if not self._pending:  # what another thread is about to add, no record names yet
+            return
         with self._mutex:
             pending = dict(self._pending)
-        if not pending:
-            return
         try:
             self._sync(pending)
         except OSError as problem:

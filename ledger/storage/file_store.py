@@ -6,6 +6,8 @@ failure left on the disk is unknown, and a second sync would lie. Opening again 
 Sequences of system calls:
 
 append            pwritev(RWF_DSYNC); a crash leaves any prefix, which recovery sets aside
+                  without sync: pwrite, and posix_fadvise so that the disk begins with much
+sync              fdatasync
 begin_segment     create segment.new, write, fsync, rename into segments/, fsync segments/
 set_aside         create quarantine file, write, fsync, fsync quarantine/, ftruncate, fsync segment
 keep_seal, keep   create N.new, write, fsync, rename, fsync the folder
@@ -16,14 +18,13 @@ cache             create, write, rename
                   neither is synced, because both can be made again from the log
 """
 
-import errno
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-from ledger.disk import NO_ROOM, sync_directory
+from ledger.disk import NO_ROOM, sync_directory, write_begun, write_durably
 from ledger.errors import (
     ClosedError,
     DiskFull,
@@ -127,7 +128,7 @@ class FileStore:
     def append(self, at: Position, data: bytes, *, synced: bool = True) -> None:
         """Write and sync in one call where the kernel can."""
         descriptor = self._segments.descriptor(at.segment)
-        write = _write_durably if synced else os.pwrite
+        write = write_durably if synced else write_begun
         try:
             written = write(descriptor, data, at.offset)
             while written < len(data):
@@ -279,14 +280,3 @@ class FileStore:
             f"expected to {what} in {self.directory}, found: {problem.strerror}; this instance is "
             "closed: make room or repair the disk, then open the ledger again"
         ) from problem
-
-
-def _write_durably(descriptor: int, data: bytes, offset: int) -> int:
-    try:
-        return os.pwritev(descriptor, [data], offset, os.RWF_DSYNC)
-    except OSError as problem:
-        if problem.errno not in {errno.EOPNOTSUPP, errno.ENOSYS}:
-            raise
-    written = os.pwrite(descriptor, data, offset)
-    os.fdatasync(descriptor)
-    return written

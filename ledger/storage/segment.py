@@ -7,8 +7,8 @@ closed the one before.
 """
 
 import struct
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, cast
 
 from ledger.errors import DamagedError, FormatError
 from ledger.form.canonical import digest
@@ -25,6 +25,20 @@ _AROUND: Final = 36  # a frame is so much longer than its content
 CHECKPOINT_BIT: Final = 0x80000000
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 _CHUNK: Final = 1024 * 1024
+_LENGTHS_KNOWN: Final = 1024
+
+
+class _Parts(dict[int, Callable[[bytes, int], tuple[bytes, bytes, int]]]):
+    """By the length of a body: what parts body, digest and the next frame's length in one call."""
+
+    def __missing__(self, size: int) -> Callable[[bytes, int], tuple[bytes, bytes, int]]:
+        if len(self) >= _LENGTHS_KNOWN:
+            self.clear()
+        made = self[size] = struct.Struct(f">{size}s{TAIL_BYTES}sI").unpack_from
+        return cast("Callable[[bytes, int], tuple[bytes, bytes, int]]", made)
+
+
+_PARTS: Final = _Parts()
 
 
 class Frame(NamedTuple):
@@ -130,20 +144,26 @@ def runs(store: Store, start: Position, stop: int) -> Iterator[Run | Frame | Tor
 def _run(data: bytes, cursor: int, base: int) -> tuple[Run, int]:
     """The complete records in ``data`` from ``cursor`` on, and the place behind them."""
     start, stop = base + cursor, len(data)
-    last, begin = stop - LENGTH.size, LENGTH.size
     bodies: list[bytes] = []
     digests: list[bytes] = []
-    length = LENGTH.unpack_from
-    while cursor <= last:
-        (size,) = length(data, cursor)
-        end = cursor + size + _AROUND
+    if stop - cursor >= LENGTH.size:
+        (size,) = LENGTH.unpack_from(data, cursor)
+        cursor += LENGTH.size
+        last = stop - _AROUND
         # A checkpoint's length has the high bit set, so that its end lies beyond every chunk.
-        if end > stop or not 0 < size < MAX_BODY_BYTES:
-            break
-        middle = end - TAIL_BYTES
-        bodies.append(data[cursor + begin : middle])
-        digests.append(data[middle:end])
-        cursor = end
+        while cursor + size <= last and 0 < size < MAX_BODY_BYTES:
+            body, digest, following = _PARTS[size](data, cursor)
+            bodies.append(body)
+            digests.append(digest)
+            cursor += size + _AROUND
+            size = following
+        if cursor + size + TAIL_BYTES <= stop and 0 < size < MAX_BODY_BYTES:  # nothing follows
+            middle = cursor + size
+            bodies.append(data[cursor:middle])
+            digests.append(data[middle : middle + TAIL_BYTES])
+            cursor = middle + TAIL_BYTES
+        else:
+            cursor -= LENGTH.size
     return Run(bodies, digests, start, base + cursor), cursor
 
 

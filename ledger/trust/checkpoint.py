@@ -78,8 +78,9 @@ def sign(
     if epochs is not None:
         extensions[_EPOCHS] = epochs
     extensions.update(more)
-    lines = "".join(f"{name} {content}\n" for name, content in extensions.items())
-    note = signer.sign(f"{signer.name}\n{head.size}\n{encode64(head.root)}\n{lines}")
+    lines = map(" ".join, extensions.items())
+    text = "\n".join((signer.name, str(head.size), encode64(head.root), *lines, ""))
+    note = signer.sign(text)
     return Checkpoint(signer.name, head.size, head.root, extensions, note.encode())
 
 

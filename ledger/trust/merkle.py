@@ -68,6 +68,9 @@ class Frontier:
 
     def extend(self, leaves: list[bytes]) -> None:
         """Add the hashes of the next leaves: level by level, which is faster than one by one."""
+        if len(leaves) == 1:
+            self.append(leaves[0])
+            return
         edge, size = self.hashes, self.size
         self.size += len(leaves)
         level, nodes = 0, leaves

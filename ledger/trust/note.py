@@ -12,6 +12,7 @@ anything, they only say which key to try.
 """
 
 import binascii
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -22,6 +23,7 @@ MAX_NOTE_BYTES: Final = 64 * 1024
 MAX_SIGNATURES: Final = 100
 KEY_ID_BYTES: Final = 4
 _MARK: Final = "\u2014 "
+_CONTROL: Final = re.compile("[\x00-\x09\x0b-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Note:
 
     def encode(self) -> bytes:
         """The bytes of the note."""
-        lines = "".join(signature.line() for signature in self.signatures)
+        lines = "".join([signature.line() for signature in self.signatures])
         return f"{self.text}\n{lines}".encode()
 
     def adding(self, signatures: Iterable[Signature]) -> "Note":
@@ -106,7 +108,7 @@ def halves(data: bytes) -> tuple[str, str]:
         whole = data.decode()
     except UnicodeDecodeError as problem:
         raise NoteError(f"expected a note in UTF-8, found other bytes: {problem}") from problem
-    if any(character < " " and character != "\n" for character in whole):
+    if _CONTROL.search(whole) is not None:
         raise NoteError("expected no control characters in a note, found one")
     head, empty_line, tail = whole.rpartition("\n\n")
     if not empty_line or not tail.endswith("\n"):

@@ -1,6 +1,7 @@
 """When an append is acknowledged, and who shares a sync with whom."""
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -198,6 +199,38 @@ def test_a_failed_sync_fails_everyone_in_the_group_and_is_final(tmp_path: Path) 
     again, _ = opened(tmp_path / "log", "group")
     with again:
         assert [record.kind for record in again.read(1)] == ["kept"]
+
+
+def test_a_large_group_is_written_before_its_head_and_synced_once(tmp_path: Path) -> None:
+    """The disk works while the tree is hashed; what was so written alone is a tail, set aside."""
+    large = [Entry("large", {"text": "x" * 7_000})] * 20
+    log, store = opened(tmp_path / "log", "group")
+    with log:
+        log.append(*large)
+        assert store.calls == Counter(written=2, sync=1)
+        log.append(Entry("small", {}))
+        assert store.calls == Counter(written=2, sync=1, synced=1)
+        size = log.head.size
+
+        def struck() -> None:
+            raise KeyboardInterrupt
+
+        store.sync = struck  # type: ignore[method-assign]
+        with pytest.raises(KeyboardInterrupt):
+            log.append(*large)
+        with pytest.raises(ClosedError):
+            log.append(Entry("after", {}))
+    end = (tmp_path / "log" / "segments" / "000000000000.seg").stat().st_size
+    for cut in (end - 40, end - 100_000):  # within the head's frame; within the records
+        folder = tmp_path / str(cut)
+        shutil.copytree(tmp_path / "log", folder)
+        os.truncate(folder / "segments" / "000000000000.seg", cut)
+        with opened(folder, "group")[0] as again:
+            assert again.head.size == size + 1
+            assert again.record(size).kind == "ledger.recovered"
+        assert verify(folder, SIGNER.public).status is Status.OK
+    with opened(tmp_path / "log", "group")[0] as whole:
+        assert whole.head.size == size + len(large)
 
 
 def test_os_syncs_at_close_and_before_a_segment_is_left(tmp_path: Path) -> None:

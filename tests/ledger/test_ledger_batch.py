@@ -1,5 +1,8 @@
 """Many bodies at once give what one after another gives, and never more."""
 
+from dataclasses import dataclass
+from enum import StrEnum
+
 import msgpack
 import ormsgpack
 import pytest
@@ -80,10 +83,26 @@ class Text(str):
     """Text of another type, which a reader would not notice and a writer must not take."""
 
 
+class Named(StrEnum):
+    """Text that the encoder would spell as its value, were it not told otherwise."""
+
+    K = "k"
+
+
+@dataclass(frozen=True)
+class Dressed(str):
+    """Text that is a data class too."""
+
+
 @pytest.mark.parametrize(
     "bad",
     [
         Entry("", {}),
+        Entry(Named.K, {}),
+        Entry("k", {}, actor=Named.K),
+        Entry("k", {}, token=Dressed()),
+        Entry("k", {"a": Named.K}),
+        Entry("k", {"a": bytearray(b"b")}),  # type: ignore[dict-item]
         Entry(Text("k"), {}),
         Entry("k", {}, session=Text("s")),
         Entry("k", {}, actor=b"a"),  # type: ignore[arg-type]
@@ -109,7 +128,7 @@ def test_a_bad_entry_among_good_ones_is_refused_as_if_alone(bad: Entry) -> None:
     with pytest.raises(type(alone.value)) as among:
         made.seal(entries, lambda previous, count: range(previous + 1, previous + 1 + count), "n")
     assert str(among.value) == str(alone.value)
-    assert (made.size, made.parts, made.leaves) == (0, [], [])
+    assert (made.size, made.parts, made.bodies) == (0, [], [])
 
 
 @given(st.data())

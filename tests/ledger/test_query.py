@@ -174,6 +174,26 @@ def test_an_index_is_kept_and_grows(
             assert index.sync() == 202
 
 
+def test_a_build_that_was_interrupted_is_finished(log: Path) -> None:
+    """Indices are made when all rows are there; who finds a file without them makes them."""
+    path = log / "index.sqlite"
+    told: list[tuple[int, int]] = []
+    with TokenSignatureLedger.read_only(log) as ledger:
+        begun = Projection(path, text=True)
+        begun.extend(begun.standing(), [list(ledger.read(0, 50))], ledger.origin)
+        begun.close()
+        inode = path.stat().st_ino
+        with Index(ledger, progress=lambda *at: told.append(at)) as index:
+            agree(ledger, index)
+            assert (path.stat().st_ino, told, index.trouble) == (inode, [(201, 201)], None)
+        with Index(ledger) as index:  # taken as it is now, too
+            assert (path.stat().st_ino, index.sync()) == (inode, 201)
+    connection = sqlite3.connect(path)
+    made = connection.execute("select count(*) from sqlite_master where type = 'index'").fetchone()
+    connection.close()
+    assert made == (5,)
+
+
 def test_deleting_the_index_costs_nothing_but_time(log: Path) -> None:
     with TokenSignatureLedger.read_only(log) as ledger:
         for _ in range(2):
