@@ -39,7 +39,6 @@ WATCHED: Final = (
 SECTOR: Final = 512
 WRITES: Final = frozenset({"write", "pwrite", "pwritev"})
 LOOKS: Final = frozenset({"pread", "flock"})
-SYNCS: Final = frozenset({"fsync", "fdatasync"})
 NEED_NO_SPACE: Final = frozenset({"unlink", "chmod", "fchmod"})
 
 
@@ -60,13 +59,12 @@ class Kind(StrEnum):
 def kinds_of(name: str, arguments: Any) -> frozenset[Kind]:
     """The kinds that leave at this call what no other kind leaves here or at the call before.
 
-    A call that changes nothing on the disk can only be refused: done and told as failed is the
-    same, and killed after it is killed after the one before. Half of it there is of writes alone.
+    A look can only be refused: done and told as failed is the same, and killed after it is killed
+    after the one before. Half of it there is of writes alone. Every open, write, sync, rename and
+    truncate fails, fails although it was done, and is the last of its process.
     """
-    if name in LOOKS or (name == "open" and not arguments[1] & (os.O_CREAT | os.O_TRUNC)):
+    if name in LOOKS:
         return frozenset({Kind.REFUSED})
-    if name in SYNCS:  # what power loss makes of them is for ``power_cut``
-        return frozenset({Kind.REFUSED, Kind.FULL})
     found = set(Kind)
     if name not in WRITES or _is_indivisible(arguments):
         found.remove(Kind.KILLED_WITHIN)
