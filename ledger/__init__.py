@@ -133,6 +133,7 @@ if TYPE_CHECKING:
     from ledger.form.record import Head as Head
     from ledger.form.record import Record as Record
     from ledger.form.record import body_of as body_of
+    from ledger.form.references import TREE_KEYS as TREE_KEYS
     from ledger.form.references import referred as referred
     from ledger.privacy.subjects import Sealed as Sealed
     from ledger.privacy.subjects import Shredding as Shredding
@@ -287,6 +288,7 @@ _LATE = {
     "Entry": "ledger.form.record",
     "Head": "ledger.form.record",
     "Record": "ledger.form.record",
+    "TREE_KEYS": "ledger.form.references",
     "referred": "ledger.form.references",
     "Sealed": "ledger.privacy.subjects",
     "Shredding": "ledger.privacy.subjects",

@@ -8,7 +8,7 @@ verifier look for objects by printing the bytes of a tree:
 
 - a *trace*, the content under ``trace`` in a record's attributes: a list of steps
   ``[kind, question, answer, steps]`` in canonical form. Content in it is as above, and 32 bytes
-  under ``tree``, ``before`` or ``after`` are the name of a tree.
+  under one of ``TREE_KEYS`` are the name of a tree.
 - a *tree*, a folder: ``["os2.tree/1", [[name, kind, size, content], …]]`` in canonical form, where
   ``content`` names a file's bytes (kinds ``f`` and ``x``) or a tree (``d``), or is the target of a
   link.
@@ -25,7 +25,8 @@ from ledger.form.canonical import Digest, Json, decode
 
 TRACE: Final = "trace"
 TREE_FORM: Final = "os2.tree/1"
-_TREE_KEYS: Final = frozenset({"tree", "before", "after"})
+TREE_KEYS: Final = frozenset({"tree", "before", "after", "packages", "work"})
+"""Keys under which a trace names trees."""
 _DIGEST_BYTES: Final = 32
 
 
@@ -66,7 +67,7 @@ def contents(body: Json, path: str = "", *, trees: bool = False) -> Iterator[Ref
             case dict() as fields:
                 for key, inner in fields.items():
                     within = f"{place}.{key}" if place else key
-                    if trees and key in _TREE_KEYS and isinstance(inner, bytes):
+                    if trees and key in TREE_KEYS and isinstance(inner, bytes):
                         yield from _named(within, inner, Role.TREE)
                     else:
                         pending.append((within, inner))

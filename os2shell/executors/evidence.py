@@ -10,6 +10,7 @@ from typing import ClassVar
 from blake3 import blake3
 
 from ledger import (
+    TREE_KEYS,
     Bundle,
     Digest,
     Json,
@@ -33,8 +34,6 @@ from os2shell.model.plain import to_json
 MANIFEST_LOADED = "manifest.loaded"
 ALL = "all"
 _FILES = frozenset({"bundle", "car"})
-TREE_KEYS = frozenset({"tree", "before", "after", "packages"})
-"""Keys under which questions and answers name trees."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,15 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
+from ledger import digest
 from os2shell.executors.sandbox import FolderCache
 from tests.environments.index_room import Index, Shell
-from tests.house import ROOT_CACHE, Os2
+from tests.house import ROOT_CACHE, Os2, interpreter
 
 
 def test_what_is_installed_is_on_record_and_comes_out_again(shell: Shell, index: Index) -> None:
@@ -156,3 +159,18 @@ def test_a_benchmark_has_the_environment_and_so_has_its_evidence(
     assert report["counts"]["identical"] == report["counts"]["total"] > 0
     with zipfile.ZipFile(bundle) as archive:
         assert any("objects/" in each for each in archive.namelist())
+
+
+def test_the_library_follows_environments_by_itself(shell: Shell) -> None:
+    """Whoever has the ledger and no os2 is told of a lost file of a package, and of whose."""
+    shell.install("beta")
+    shell.python("import beta")
+    folder = shell.os2.workspace / ".os2" / "ledger"
+    words = [sys.executable, "-m", "ledger", "verify", str(folder), "--objects"]
+    whole = subprocess.run(words, env=interpreter(), capture_output=True, check=False)
+    assert whole.returncode == 0, whole
+    name = digest(b"NAME = 'beta 1.0'\n").hex()
+    (folder / f"objects/{name[:2]}/{name[2:]}").unlink()
+    lost = subprocess.run(words, env=interpreter(), capture_output=True, check=False, text=True)
+    assert lost.returncode == 1
+    assert "lib/beta.py" in lost.stdout + lost.stderr
