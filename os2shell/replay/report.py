@@ -104,9 +104,11 @@ def run_body(run: RunVerdict) -> Json:
 def _program(run: RunVerdict) -> list[str]:
     fields = cast("dict[str, Json]", run.arguments)
     if "target" not in fields:
-        return [one_line(str(value)) for value in fields.values() if value is not None]
-    target = one_line(" ".join(str(fields["target"]).split())[:TARGET_CHARACTERS])
+        given = [value for value in fields.values() if value is not None]
+        rows = [value if isinstance(value, list) else [str(value)] for value in given]
+        return [one_line(word) for row in rows for word in row]
     words = [one_line(word) for word in cast("list[Json]", fields["arguments"])]
+    target = one_line(" ".join(str(fields["target"]).split())[:TARGET_CHARACTERS])
     flags = [] if run.command in BARE else FLAGS.get(str(fields["entry"]), [])
     return [*flags, target, *words]
 
