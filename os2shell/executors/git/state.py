@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ledger import Digest, Json, ObjectStore, digest, encode
-from os2shell.executors.workspace import Entry, Kind, make_tree, read_tree
+from os2shell.executors.workspace import Entry, Kind, encode_tree, read_tree
 from os2shell.executors.workspace.listing import list_tree
 
 GIT_FOLDER = b".git"
@@ -57,10 +57,16 @@ def repository_at(
 
 
 def without_git(tree: Digest, objects: ObjectStore) -> Digest:
-    """``tree`` without every ``.git`` in it."""
-    files = list_tree(tree, objects)
-    kept = {path: entry for path, entry in files.items() if GIT_FOLDER not in path.split(b"/")}
-    return tree if len(kept) == len(files) else make_tree(kept, objects)
+    """``tree`` without every ``.git`` in it; folders that hold none stay the very same objects."""
+    entries = read_tree(objects, tree)
+    kept = [_bared(entry, objects) for entry in entries if entry.name != GIT_FOLDER]
+    return tree if kept == list(entries) else objects.put(encode_tree(kept))
+
+
+def _bared(entry: Entry, objects: ObjectStore) -> Entry:
+    if entry.kind is not Kind.FOLDER:
+        return entry
+    return entry._replace(content=without_git(entry.digest, objects))
 
 
 def _read(place: str, inside: Digest, told: bytes, objects: ObjectStore) -> Repository:

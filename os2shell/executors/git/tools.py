@@ -14,6 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from ledger import Digest
+from os2shell.executors.git.question import PROGRAM
 from os2shell.executors.sandbox import Image, Limits, Sandbox, Tier
 from os2shell.executors.sandbox.closure import libraries_of, loader_of
 from os2shell.executors.sandbox.contents import TOOLS
@@ -77,7 +78,7 @@ class ToolSource:
                 expected="a git and a Python of one C library",
                 remedy="run os2 with the system's own Python",
             )
-        kept = FolderCache(self._cache, "git").load(
+        kept = FolderCache(self._cache / "tools", PROGRAM).load(
             _key(program),
             lambda root: _fill(root, program),
             lambda reason: self._tell(f"copying git, {reason}: {program}"),

@@ -96,7 +96,8 @@ class Server:
         with open(line.detach(), "rb", buffering=0) as file:
             told = read_message(file)
         if told[0] != b"answer":
-            raise Failed(f"{scheme}://{host}: {told[1].decode('utf-8', 'replace')}")
+            text = told[1].decode("utf-8", "replace")
+            raise Failed(f"{scheme}://{host}: {text}{_remedy(text, scheme, host, port)}")
         first, *rows = told[1].decode("latin-1").split("\r\n")
         pairs = [row.partition(": ") for row in rows if row]
         known = {name.lower(): value for name, _, value in pairs}
@@ -146,6 +147,20 @@ class Server:
                 f"{self.url} answers {service} with {known.get('content-type', 'no type')!r}"
             )
         return answer
+
+
+def _remedy(text: str, scheme: str, host: str, port: str) -> str:
+    """What a manifest of the user's own would say for this to be done."""
+    if "(rule net.connect" in text:
+        more = "" if port == _PORTS[scheme] else f", ports = [{port}]"
+        more += "" if scheme == "https" else ', schemes = ["http"]'
+        return (
+            f'; such as "net.connect" = [{{ hosts = ["{host}"], methods = ["GET", "POST"]{more} }}]'
+        )
+    for name, key in (("(response_too_large)", "response_mib"), ("(time_limit)", "seconds")):
+        if text.endswith(name):
+            return f"; [network] {key} in a manifest of your own may allow more"
+    return ""
 
 
 def _common():
