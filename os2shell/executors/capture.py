@@ -14,7 +14,6 @@ from ledger import Digest, Json, ObjectStore
 from os2shell.executors.clock import now_ns
 from os2shell.executors.workspace import (
     BESIDE_GIT,
-    DEFAULTS,
     Capture,
     Entry,
     Ignore,
@@ -86,7 +85,14 @@ class WorkspaceFolder:
 
     def ignore(self) -> Ignore:
         """What is left out of a capture."""
-        return read_ignore(self.descriptor, defaults=BESIDE_GIT if self.repository else DEFAULTS)
+        if not self.repository:
+            return read_ignore(self.descriptor)
+        from os2shell.executors.git.secrets import (  # noqa: PLC0415 — only git needs it
+            RepositoryIgnore,
+        )
+
+        base = read_ignore(self.descriptor, defaults=BESIDE_GIT)
+        return RepositoryIgnore(base, self.descriptor)
 
     def remember(self, index: Index) -> None:
         """Keep what a capture learned; the file is a cache and may be lost."""

@@ -33,7 +33,7 @@ from os2shell.model.plain import to_json
 MANIFEST_LOADED = "manifest.loaded"
 ALL = "all"
 _FILES = frozenset({"bundle", "car"})
-TREE_KEYS = frozenset({"tree", "before", "after", "packages"})
+TREE_KEYS = frozenset({"tree", "before", "after", "packages", "work"})
 """Keys under which questions and answers name trees."""
 
 

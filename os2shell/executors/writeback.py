@@ -135,9 +135,11 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _named(changes: Sequence[Change]) -> list[Json]:
+    """The first paths; a ``.git``'s after all others."""
     rows: list[Json] = []
     room = RECORDED_BYTES
-    for change in changes[:RECORDED_CHANGES]:
+    ordered = sorted(changes, key=lambda change: GIT_FOLDER in change.path.split(b"/"))
+    for change in ordered[:RECORDED_CHANGES]:
         path = shown(change.path)
         room -= len(path.encode())
         if room < 0:

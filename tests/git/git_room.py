@@ -23,6 +23,7 @@ class Forge:
     log: Path
     process: "subprocess.Popen[bytes]"
     port: int
+    scheme: str = "http"
 
     @classmethod
     def start(cls, folder: Path, *options: str) -> Self:
@@ -32,10 +33,11 @@ class Forge:
             [sys.executable, str(SERVER), str(root), str(log), *options], stdout=subprocess.PIPE
         )
         assert process.stdout
-        return cls(root, log, process, int(process.stdout.readline()))
+        port = int(process.stdout.readline())
+        return cls(root, log, process, port, "https" if "--tls" in options else "http")
 
     def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.port}/{name}"
+        return f"{self.scheme}://127.0.0.1:{self.port}/{name}"
 
     @property
     def asked(self) -> list[str]:
@@ -82,7 +84,8 @@ class Developer:
 
     def grant_forge(self, **options: Any) -> None:
         keys: dict[str, Any] = {"hosts": ["127.0.0.1"], "ports": [self.forge.port]}
-        self.grant(table(**keys, schemes=["http"], methods=METHODS), **options)
+        keys |= options.pop("keys", {})
+        self.grant(table(**keys, schemes=[self.forge.scheme], methods=METHODS), **options)
 
     def seed(self, name: str, files: Sequence[dict[str, str]] = ({"a.txt": "one\n"},)) -> Path:
         """A repository of the forge with a commit for each of ``files``; the working copy."""

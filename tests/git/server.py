@@ -1,10 +1,11 @@
-"""A real smart-HTTP server of git for tests: ``python server.py ROOT LOG [--slow N] [--version-0]``.
+"""A real smart-HTTP server of git for tests: ``python server.py ROOT LOG [--slow N] [--version-0] [--tls CERTIFICATE KEY]``.
 
 It prints its port and hands each request to ``git http-backend`` (CGI, RFC 3875). LOG gets a line for
 each. ``--slow N`` waits N seconds before the answer to a POST; ``--version-0`` hides ``Git-Protocol``.
 """
 
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -37,7 +38,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        if path.startswith("/secret/"):
+        path = path.replace("/private/", "/") if self.headers.get("Authorization") else path
+        if path.startswith("/private/"):
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="test"')
             self.send_header("Content-Length", "0")
@@ -92,6 +94,11 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     LOG.touch()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if "--tls" in sys.argv:
+        at = sys.argv.index("--tls")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[at + 1], sys.argv[at + 2])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     print(server.server_port, flush=True)
     server.serve_forever()
 

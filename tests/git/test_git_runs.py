@@ -2,12 +2,14 @@
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.git.git_room import Developer, Forge, plain
 from tests.house import Os2, Ran
+from tests.network.network_room import certificate
 
 ANN = "Ann <ann@example.org>"
 
@@ -175,6 +177,84 @@ def test_tracked_files_that_rules_hide_are_seen(developer: Developer) -> None:
     assert developer.git("-C", "one", "status", "--short").text == " D .env.example\n"
 
 
+@pytest.fixture
+def secure(os2: Os2, folder: Path) -> Iterator[Developer]:
+    forge = Forge.start(folder, "--tls", *certificate(folder))
+    yield Developer(os2, forge, folder)
+    forge.stop()
+
+
+def test_a_private_repository_is_reached_by_a_credential_that_git_never_sees(
+    secure: Developer,
+) -> None:
+    developer = secure
+    developer.grant_forge(keys={"ca": "own.pem"})
+    developer.seed("one.git")
+    url = developer.forge.url("private/one.git")
+    ran = developer.git("clone", url, code=128)
+    assert b"a grant of net.connect may name a credential" in ran.err
+    kept = developer.os2.home / ".config" / "os2shell" / "credentials"
+    kept.mkdir(parents=True)
+    (kept / "forge").write_text("Bearer of-the-forge-0815\n")
+    (kept / "forge").chmod(0o600)
+    developer.grant_forge(keys={"ca": "own.pem", "credential": "forge"})
+    here = developer.clone("private/one.git")
+    assert (here / "a.txt").read_text() == "one\n"
+    written = [path for path in developer.os2.workspace.rglob("*") if path.is_file()]
+    assert not any(b"of-the-forge-0815" in path.read_bytes() for path in written)
+    assert developer.verdicts() == ["identical"] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("remote.origin.url", "https://me:hidden-0815@forge.example.org/a", "a URL with a user"),
+        ("remote.origin.url", "https://hidden-0815@forge.example.org/a", "a URL with a user"),
+        ("http.https://a/.extraHeader", "Authorization: basic hidden-0815", "extraheader"),
+    ],
+)
+def test_a_secret_in_a_configuration_is_not_recorded(
+    developer: Developer, name: str, value: str, told: str
+) -> None:
+    here = developer.os2.workspace / "one"
+    here.mkdir()
+    plain(here, "init", "-q")
+    plain(here, "config", name, value)
+    ran = developer.git("-C", "one", "status", code=125)
+    assert "one/.git/config holds " in ran.errors
+    assert told in ran.errors.lower() or told in ran.errors
+    assert "hidden-0815" not in ran.errors
+    kept = [path for path in (developer.os2.workspace / ".os2").rglob("*") if path.is_file()]
+    assert kept
+    assert not any(b"hidden-0815" in path.read_bytes() for path in kept)
+
+
+def test_a_bundle_of_a_session_is_verified_elsewhere(developer: Developer) -> None:
+    developer.seed("one.git", [{"a.txt": os.urandom(3000).hex()}])
+    here = developer.clone("one.git")
+    (here / "b").write_text("b\n")
+    developer.git("-C", "one", "add", ".")
+    developer.git("-C", "one", "commit", "-m", "b")
+    bundle = developer.folder / "all.os2z"
+    developer.os2.run("export", "all", "-o", str(bundle))
+    elsewhere = Os2(developer.folder / "elsewhere", developer.os2.home)
+    elsewhere.workspace.mkdir()
+    body = elsewhere.json("python-verify", "--json", "--bundle", str(bundle))
+    assert [run["verdict"] for run in body["sessions"]] == ["identical"] * 3
+
+
+def test_a_manifest_without_git_or_without_writing_says_so(developer: Developer) -> None:
+    path = Path(developer.os2.env["OS2_MANIFEST"])
+    text = path.read_text()
+    path.write_text(text.replace('"fs.write" = ["*"]\n', ""))
+    ran = developer.git("init", "-q", ".")
+    assert b"does not grant fs.write; what git wrote is in the ledger" in ran.err
+    assert not (developer.os2.workspace / ".git").exists()
+    path.write_text(text.replace(', "git"]', "]"))
+    ran = developer.git("status", code=126)
+    assert b"holds process.spawn for python, pyx, pyvm, pip, not for git" in ran.err
+
+
 def test_a_token_budget_counts_git_too(developer: Developer) -> None:
     text = Path(developer.os2.env["OS2_MANIFEST"]).read_text()
     path = developer.folder / "small.toml"
@@ -226,4 +306,6 @@ def test_git_answers_help_and_versions(developer: Developer) -> None:
     ran: Ran = developer.git("--version")
     assert ran.text.startswith("git version ")
     assert b"usage: git commit" in developer.git("commit", "-h", code=129).err
-    assert b"not a git repository" in developer.git("log", code=128).err
+    ran = developer.git("log", code=128)
+    assert b"not a git repository" in ran.err
+    assert b"-C FOLDER names one of them" in ran.err

@@ -42,6 +42,10 @@ class ReadGitUser(Inquiry):
     kind: ClassVar[str] = "git.user"
     needs: ClassVar[Capability] = Capability.PROCESS_SPAWN
 
+    def scope(self) -> str:  # type: ignore[explicit-override]  # typing.override needs 3.12
+        """The program: who may not run git is refused before anything is captured."""
+        return PROGRAM
+
 
 @dataclass(frozen=True, slots=True)
 class RunGit:

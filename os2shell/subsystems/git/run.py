@@ -21,13 +21,16 @@ from os2shell.policy.budget import NOTHING, SPENT, allowance
 from os2shell.policy.grants import POLICY
 from os2shell.policy.manifest import Manifest, limit_of
 from os2shell.subsystems.git.events import GitCompleted, GitStarted
-from os2shell.subsystems.git.words import read_words
+from os2shell.subsystems.git.words import GitWords, read_words
 
 NEEDS = frozenset({Capability.PROCESS_SPAWN, Capability.FS_READ, Capability.CLOCK_READ})
 MAY = frozenset({Capability.FS_WRITE, Capability.NET_CONNECT})
 REFUSED_CODE = 126
 REFUSED = "refused"
 MOVED = "moved"
+FATAL = 128
+"""Git's own code for what it cannot do at all."""
+MAKING = frozenset({"clone", "init"})
 UNCHANGED = "the workspace is as it was"
 
 
@@ -63,15 +66,24 @@ def run_git(words: tuple[str, ...], context: Context) -> Outcome:
     match context.perform(effect):
         case {"result": dict(result), "achieved": dict(achieved), "usage": usage}:
             brought = _bring_back(before, result, manifest, context)
+            notes = (*brought.notes, *_nowhere(asked, result))
         case _:
             raise Broken("a run's answer has no known form")
     code = REFUSED_CODE if brought.instead else int(str(result["code"]))
     return Outcome(
-        notes=brought.notes,
+        notes=notes,
         code=code,
         cause=brought.instead or str(result["cause"]),
         events=(_started(effect, achieved), _completed(result, brought, usage)),
     )
+
+
+def _nowhere(asked: GitWords, result: dict[str, Json]) -> tuple[str, ...]:
+    """Where the repository might be, for who meant one that lies elsewhere."""
+    if result["code"] != FATAL or result["repository"] is not None or asked.verb in MAKING:
+        return ()
+    told = "git sees no repository but those inside the workspace; -C FOLDER names one of them"
+    return (told,)
 
 
 def _capture(context: Context) -> Digest:
