@@ -258,6 +258,7 @@ class Conversation:
         return 0
 
     def say(self, *lines: str) -> None:
+        """Write lines to git."""
         self.writing.write("".join(line + "\n" for line in lines).encode())
         self.writing.flush()
 
@@ -269,6 +270,7 @@ class Conversation:
         return lines
 
     def option(self, name: str, value: str = "") -> str:
+        """Keep one option; whether it is known."""
         if name in self.lists:
             self.lists[name].append(_unquoted(value))
         elif name in _OPTIONS:
@@ -278,6 +280,7 @@ class Conversation:
         return "ok"
 
     def discovered(self, service: str) -> bytes:
+        """What the server said of ``service``, asked once."""
         if service not in self.heads:
             self.heads[service] = self.server.discover(service)
         return self.heads[service]
@@ -342,6 +345,7 @@ class Conversation:
         self.say(*lines, "")
 
     def fetch(self, lines) -> None:
+        """One batch of objects, from a server without version 2."""
         words = ["fetch-pack", "--stateless-rpc", "--stdin", "--lock-pack", "--thin"]
         for name, flag in _FETCH_FLAGS:
             words += [flag] if self.options.get(name) == "true" else []
@@ -357,6 +361,7 @@ class Conversation:
         self.service("fetch", [*words, self.server.url], before)
 
     def push(self, lines) -> None:
+        """One batch of references to be set."""
         words = ["send-pack", "--stateless-rpc", "--helper-status", "--thin", "--stdin"]
         words += ["--progress" if self.options.get("progress") == "true" else "--no-progress"]
         for name in ("dry-run", "atomic", "force-if-includes"):
@@ -415,6 +420,7 @@ class Client:
         self.rest = b""
 
     def write(self, data: bytes) -> None:
+        """Tell it something; one that has ended has said why."""
         view = memoryview(data)
         try:
             while view:
