@@ -134,6 +134,19 @@ def test_a_repository_hidden_in_a_tree_is_refused(developer: Developer, marker: 
     assert everything(developer.os2.workspace) == {}
 
 
+def test_hooks_of_a_repository_in_the_work_tree_are_refused(developer: Developer) -> None:
+    files = {
+        "lib/HEAD": "ref: refs/heads/main\n",
+        "lib/objects/x": "",
+        "lib/refs/x": "",
+        "lib/config": "",
+    }
+    developer.seed("hidden.git", [{**files, "lib/hooks/post-index-change": "#!/bin/sh\n"}])
+    ran = developer.git("clone", developer.forge.url("hidden.git"), code=126)
+    assert b"a hook of a repository that lies in the work tree" in ran.err
+    assert everything(developer.os2.workspace) == {}
+
+
 @pytest.fixture
 def repository(developer: Developer) -> Path:
     """A user's repository at the workspace's top."""

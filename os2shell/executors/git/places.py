@@ -15,7 +15,9 @@ from os2shell.executors.git.state import GIT_FOLDER
 from os2shell.executors.workspace import Change, Entry, Kind, read_tree, shown
 
 REFUSALS_SHOWN = 16
+SHOWN_CHARACTERS = 200
 FILE_MOST = 1 << 20
+HOOKS = b"hooks"
 _HEX = r"[0-9a-f]"
 _NAME = r"[^\x00-\x1f\x7f/]+"
 _PACK = (
@@ -66,7 +68,7 @@ def refusals(changes: Sequence[Change], after: Entry, objects: ObjectStore) -> t
     for change in changes:
         reason = _reason(change, after, objects)
         if reason is not None:
-            found.append(f"{shown(change.path)}: {reason}")
+            found.append(f"{_cut(shown(change.path))}: {reason}")
             if len(found) == REFUSALS_SHOWN:
                 break
     return tuple(found)
@@ -82,8 +84,17 @@ def _reason(change: Change, after: Entry, objects: ObjectStore) -> str | None:
         return "a name that other file systems take for .git"
     if change.after.kind is Kind.LINK and _leads_into_git(change.after.content):
         return "a link into a .git"
+    return _of_hidden(change, parts, after, objects)
+
+
+def _of_hidden(
+    change: Change, parts: list[bytes], after: Entry, objects: ObjectStore
+) -> str | None:
+    """The reason against a part of a repository that lies in the work tree, under any name."""
     if parts[-1] == b"config" and _is_bare(after, parts[:-1], objects):
         return _settings(change, objects)
+    if HOOKS in parts and _is_bare(after, parts[: parts.index(HOOKS)], objects):
+        return "a hook of a repository that lies in the work tree"
     return None
 
 
@@ -127,6 +138,10 @@ def _settings(change: Change, objects: ObjectStore) -> str | None:
     if change.after.size > FILE_MOST or change.after.kind is not Kind.FILE:
         return "a configuration that cannot be read"
     return unfit_settings(before, _bytes(change.after, objects))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 
 def _unless(fine: object, reason: str) -> str | None:

@@ -8,7 +8,6 @@ this process asks the host's broker, one exchange at a time, in the order in whi
 # Stand-ins for untyped C functions: what a call may hold is theirs.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,attr-defined,type-arg"
 
-import _signal  # type: ignore[import-not-found]
 import _socket
 import os
 import select
@@ -22,7 +21,7 @@ _CONFIG = "/tmp/.gitconfig"
 _UNIX, _STREAM = 1, 1
 _COMMIT_BYTES = 30_000
 """Of a commit as an object: longer ones are not told, for a request has an end."""
-_SIGNALLED = 128
+_SIGNALLED, _INTERRUPTED = 128, 130
 _OVERRIDES = (
     ("core.hooksPath", "/dev/null"),
     ("core.fsmonitor", "false"),
@@ -68,18 +67,21 @@ def main(channel: Channel, job) -> int:
     pid = os.posix_spawn(GIT, ["git", *arguments], environment, setpgroup=0)
     try:
         status = _serve(listener, pid)
+        if os.WIFSIGNALED(status):
+            return _SIGNALLED + os.WTERMSIG(status)  # untold: the host reads it as that signal
+        code = os.waitstatus_to_exitcode(status)
+        _tell(channel, code, _commit(folder, environment))
     except KeyboardInterrupt:
-        os.killpg(pid, _signal.SIGKILL)
-        return 130
-    if os.WIFSIGNALED(status):
-        return _SIGNALLED + os.WTERMSIG(status)  # untold: the host reads it as that signal
-    code = os.waitstatus_to_exitcode(status)
-    commit = _commit(folder, environment)
+        return _INTERRUPTED  # the host ends what still runs, and knows why
+    return code
+
+
+def _tell(channel: Channel, code: int, commit: bytes) -> None:
+    """The commit's object, where there is one, and the outcome."""
     if commit:
         channel.ask(b"git.commit " + commit.hex().encode(), b"")
     channel.send(b"outcome", b"%d" % code, b"exit")
     channel.receive()
-    return code
 
 
 def _write_config(name: str, email: str, branch: str) -> None:
