@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from os2shell.model.command import Command, Context, Outcome
+from os2shell.model.guest import EntryKind
 from os2shell.subsystems.git.events import EVENTS
 from os2shell.subsystems.git.run import MAY, NEEDS, run_git
 from os2shell.subsystems.git.words import USAGE, read_words
@@ -13,14 +14,17 @@ NAME = "git"
 
 @dataclass(frozen=True, slots=True)
 class Args:
-    """Git's own words."""
+    """Git's own words, and where they say that the repository lies: a run, as a budget sees it."""
 
+    entry: EntryKind
+    target: str
     arguments: tuple[str, ...]
 
 
 def parse(words: Sequence[str]) -> Args:
     """Refuse what is refused before anything is recorded: it may hold a secret."""
-    return Args(read_words(words).arguments)
+    found = read_words(words)
+    return Args(EntryKind.GIT, found.folder, found.arguments)
 
 
 def run(args: Args, context: Context) -> Outcome:

@@ -82,13 +82,7 @@ def _evolve(accounts: Accounts, fact: Fact) -> Accounts:
             account = accounts.get(fact.token, NOTHING)
             holds = {**account.holds, fact.seq: held if isinstance(held, int) else None}
             return {**accounts, fact.token: Account(account.spent, holds)}
-        case "command.admitted", {"command": "git"}:
-            account = accounts.get(fact.token, NOTHING)
-            return {
-                **accounts,
-                fact.token: Account(account.spent, {**account.holds, fact.seq: None}),
-            }
-        case (("python_vm_sandbox_released" | "git_completed"), {"usage": {"tokens": int(tokens)}}):
+        case "python_vm_sandbox_released", {"usage": {"tokens": int(tokens)}}:
             return _spend(accounts, fact.token, tokens)
         case kind, {"admitted": int(seq)} if kind in ENDS:
             return _end(accounts, seq, _shown(fact.body))
@@ -146,5 +140,5 @@ def _hold(row: Json) -> tuple[int, int | None]:
             raise ValueError("a dumped hold has no known form")
 
 
-SPENT: Fold[Accounts] = Fold("spent", 3, MappingProxyType({}), _evolve, _dump, _load)
+SPENT: Fold[Accounts] = Fold("spent", 2, MappingProxyType({}), _evolve, _dump, _load)
 """Each token's account since the ledger began."""

@@ -151,9 +151,10 @@ class House:
 
     def warm(self, *, idle: bool = False, always: bool = False, git: bool = False) -> None:
         """Start sandboxes ahead; no guest code runs before a command was admitted."""
-        if git:
+        if git or (idle and "tools" in self.__dict__):  # who has used git will use it again
             with suppress(Os2Error):  # the run that needs it will say why it cannot be had
                 self.tools.start_ahead(self.manifest.limits)
+        if git:
             return
         tiers = (Tier.NATIVE, Tier.RESTRICTED) if idle else (Tier.NATIVE,)
         try:

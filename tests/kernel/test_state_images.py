@@ -111,7 +111,7 @@ def test_the_image_carries_what_was_folded_before_it(imaged: Imaged) -> None:
 
 def test_an_image_names_its_content_and_versions(imaged: Imaged) -> None:
     assert imaged.image.attributes["position"] == imaged.image.seq
-    assert imaged.image.attributes["folds"] == {"policy": 1, "intents": 1, "spent": 3, "count": 1}
+    assert imaged.image.attributes["folds"] == {"policy": 1, "intents": 1, "spent": 2, "count": 1}
     assert imaged.ledger.objects.has(Digest(imaged.image.attributes["image"]))
 
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from ledger import Json
 from os2shell.model.plain import to_json
+from os2shell.subsystems.python_vm.events import SandboxReleased
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,10 @@ class GitCompleted:
     network: Json
     stdout: Json
     stderr: Json
-    usage: Json
 
     def body(self) -> Json:
         """The canonical content."""
         return to_json(self)
 
 
-EVENTS = (GitStarted, GitCompleted)
+EVENTS = (GitStarted, GitCompleted, SandboxReleased)

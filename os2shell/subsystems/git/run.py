@@ -22,6 +22,7 @@ from os2shell.policy.grants import POLICY
 from os2shell.policy.manifest import Manifest, limit_of
 from os2shell.subsystems.git.events import GitCompleted, GitStarted
 from os2shell.subsystems.git.words import GitWords, read_words
+from os2shell.subsystems.python_vm.events import SandboxReleased
 
 NEEDS = frozenset({Capability.PROCESS_SPAWN, Capability.FS_READ, Capability.CLOCK_READ})
 MAY = frozenset({Capability.FS_WRITE, Capability.NET_CONNECT})
@@ -74,7 +75,11 @@ def run_git(words: tuple[str, ...], context: Context) -> Outcome:
         notes=notes,
         code=code,
         cause=brought.instead or str(result["cause"]),
-        events=(_started(effect, achieved), _completed(result, brought, usage)),
+        events=(
+            _started(effect, achieved),
+            _completed(result, brought),
+            SandboxReleased(usage),
+        ),
     )
 
 
@@ -110,7 +115,7 @@ def _started(effect: RunGit, achieved: dict[str, Json]) -> GitStarted:
     )
 
 
-def _completed(result: dict[str, Json], brought: _Brought, usage: Json) -> GitCompleted:
+def _completed(result: dict[str, Json], brought: _Brought) -> GitCompleted:
     return GitCompleted(
         code=int(str(result["code"])),
         cause=str(result["cause"]),
@@ -122,7 +127,6 @@ def _completed(result: dict[str, Json], brought: _Brought, usage: Json) -> GitCo
         network=result.get("network"),
         stdout=result["stdout"],
         stderr=result["stderr"],
-        usage=usage,
     )
 
 

@@ -21,7 +21,7 @@ _CONFIG = "/tmp/.gitconfig"
 _UNIX, _STREAM = 1, 1
 _COMMIT_BYTES = 30_000
 """Of a commit as an object: longer ones are not told, for a request has an end."""
-_SIGNALLED, _INTERRUPTED = 128, 130
+_SIGNALLED, _INTERRUPTED, _KILL = 128, 130, 9
 _OVERRIDES = (
     ("core.hooksPath", "/dev/null"),
     ("core.fsmonitor", "false"),
@@ -72,8 +72,17 @@ def main(channel: Channel, job) -> int:
         code = os.waitstatus_to_exitcode(status)
         _tell(channel, code, _commit(folder, environment))
     except KeyboardInterrupt:
-        return _INTERRUPTED  # the host ends what still runs, and knows why
+        _kill(pid)
+        return _INTERRUPTED
     return code
+
+
+def _kill(pid: int) -> None:
+    """End git and what it started; what else there is the host ends."""
+    try:
+        os.killpg(pid, _KILL)
+    except ProcessLookupError:
+        pass
 
 
 def _tell(channel: Channel, code: int, commit: bytes) -> None:
@@ -127,14 +136,11 @@ def _serve(listener, pid: int) -> int:
         ready = [number for number, _ in poll.poll()]
         if listener.fileno() in ready:
             number, _ = listener._accept()
-            with _socket_of(number) as asking:
-                _answer(asking)
+            asking = open(number, "r+b", buffering=0)
+            _answer(asking)
+            asking.close()  # not where Ctrl-C came: the helper would complain before it is ended
         elif ended in ready:
             return os.waitpid(pid, 0)[1]
-
-
-def _socket_of(number: int):
-    return open(number, "r+b", buffering=0)
 
 
 def _answer(asking) -> None:
