@@ -145,6 +145,50 @@ def test_dates_and_names_are_the_recorded_ones(developer: Developer) -> None:
     assert set(developer.verdicts()) == {"identical"}
 
 
+def test_an_edit_of_the_same_size_is_seen_and_no_object_is_thrown_away(
+    developer: Developer,
+) -> None:
+    here = developer.os2.workspace
+    plain(here, "init", "-q", "-b", "main")
+    plain(here, "config", "core.trustctime", "false")
+    plain(here, "config", "core.checkStat", "minimal")
+    (here / "a").write_text("one\n")
+    developer.git("add", "a")
+    developer.git("commit", "-q", "-m", "one")
+    dropped = plain(here, "hash-object", "-w", "--stdin", data=b"dropped\n").strip()
+    for text in ("two\n", "six\n"):
+        (here / "a").write_text(text)
+        assert developer.git("status", "--short").text == " M a\n"
+        developer.git("commit", "-qam", text)
+    assert plain(here, "show", "HEAD:a") == "six\n"
+    developer.git("gc", "-q")
+    assert plain(here, "cat-file", "-p", dropped) == "dropped\n"
+    assert plain(here, "count-objects", "-v").splitlines()[0] == "count: 1"
+    assert set(developer.verdicts()) == {"identical"}
+
+
+def test_a_large_push_is_the_same_bytes_again(developer: Developer) -> None:
+    plain(developer.forge.root, "init", "-q", "--bare", "-b", "main", "new.git")
+    here = developer.os2.workspace
+    plain(here, "init", "-q", "-b", "main")
+    for round_ in range(4):
+        for number in range(60):
+            lines = [
+                f"line {each} of {number} in {round_ if each % 7 == 0 else 0}" for each in range(80)
+            ]
+            (here / f"file-{number}").write_text("\n".join(lines))
+        plain(here, "add", ".")
+        plain(here, "commit", "-q", "-m", f"round {round_}")
+        if round_ == 1:
+            plain(here, "repack", "-adq")
+    developer.git("remote", "add", "origin", developer.forge.url("new.git"))
+    developer.git("push", "-q", "-u", "origin", "main")
+    assert plain(developer.forge.root / "new.git", "rev-list", "--count", "main") == "4\n"
+    developer.forge.stop()
+    assert developer.verdicts() == ["identical"] * 2
+    assert developer.verdicts() == ["identical"] * 2
+
+
 def test_without_a_name_git_says_what_it_wants(developer: Developer) -> None:
     (developer.os2.home / ".gitconfig").unlink()
     developer.git("init", ".")
