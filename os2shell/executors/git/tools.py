@@ -110,6 +110,11 @@ def find_git() -> str:
     return found
 
 
+def git_version() -> str:
+    """The version of the machine's git; raises ``CannotStart`` where it cannot run inside."""
+    return _version(_program())
+
+
 def _program() -> Path:
     """The real program behind ``git``, which may be a wrapper; raises ``CannotStart``."""
     found = find_git()
