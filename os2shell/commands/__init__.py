@@ -17,6 +17,7 @@ NAMES = (
     "create-env",
     "use-env",
     "envs",
+    "git",
     "python-verify",
     "replay",
     "ledger",

@@ -6,15 +6,17 @@ the ledger makes an unchanged workspace cheap and may be deleted at any time.
 
 import os
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
 from ledger import Digest, Json, ObjectStore
 from os2shell.executors.clock import now_ns
 from os2shell.executors.workspace import (
+    BESIDE_GIT,
     Capture,
     Entry,
+    Ignore,
     Index,
     Kind,
     capture,
@@ -27,9 +29,10 @@ from os2shell.executors.workspace import (
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
 from os2shell.model.errors import CannotStart
-from os2shell.model.plain import to_json
+from os2shell.model.plain import ADDED, to_json
 
 INDEX_FILE = "workspace.index"
+REPOSITORY_INDEX_FILE = "repository.index"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +40,15 @@ class CaptureWorkspace:
     """Ask for the workspace's tree, and whether ``wanted`` is a file in it.
 
     The answer: ``{"tree", "files", "bytes", "skipped", "wanted"}``; ``wanted`` is file, folder,
-    missing, ignored, outside or other, or None where nothing was asked for.
+    missing, ignored, outside or other, or None where nothing was asked for. ``repository`` takes
+    the ``.git`` in, which no other program sees.
     """
 
     kind: ClassVar[str] = "workspace.capture"
     needs: ClassVar[Capability] = Capability.FS_READ
     determinism: ClassVar[Determinism] = Determinism.RECORDED
     wanted: str | None = None
+    repository: bool = field(default=False, metadata=ADDED)
 
     def body(self) -> Json:
         """The file that was asked for."""
@@ -57,11 +62,12 @@ class CaptureWorkspace:
 class WorkspaceFolder:
     """The real workspace: its descriptor and what is known of its files since the last capture."""
 
-    def __init__(self, path: Path, cache: Path) -> None:
-        """Open lazily; ``cache`` keeps the stat cache."""
+    def __init__(self, path: Path, cache: Path, *, repository: bool = False) -> None:
+        """Open lazily; ``cache`` keeps the stat cache, another one with a ``repository``."""
         self.path = path
         self.index = Index()
-        self._index_path = cache / INDEX_FILE
+        self.repository = repository
+        self._index_path = cache / (REPOSITORY_INDEX_FILE if repository else INDEX_FILE)
         self._descriptor = -1
 
     @property
@@ -77,6 +83,17 @@ class WorkspaceFolder:
             self.index = load_index(self._index_path)
         return self._descriptor
 
+    def ignore(self) -> Ignore:
+        """What is left out of a capture."""
+        if not self.repository:
+            return read_ignore(self.descriptor)
+        from os2shell.executors.git.secrets import (  # noqa: PLC0415 — only git needs it
+            RepositoryIgnore,
+        )
+
+        base = read_ignore(self.descriptor, defaults=BESIDE_GIT)
+        return RepositoryIgnore(base, self.descriptor)
+
     def remember(self, index: Index) -> None:
         """Keep what a capture learned; the file is a cache and may be lost."""
         self.index = index
@@ -87,13 +104,22 @@ class WorkspaceFolder:
 class Capturer:
     """Captures the real workspace into the object store."""
 
-    def __init__(self, folder: WorkspaceFolder, objects: ObjectStore) -> None:
-        """Store trees and files in ``objects``."""
+    def __init__(
+        self,
+        folder: WorkspaceFolder,
+        objects: ObjectStore,
+        repository: WorkspaceFolder | None = None,
+    ) -> None:
+        """Store trees and files in ``objects``; ``repository`` is the folder with its ``.git``."""
         self._folder = folder
         self._objects = objects
+        self._repository = repository
 
-    def perform(self, effect: CaptureWorkspace, _transcript: Transcript) -> Json:
+    def perform(self, effect: CaptureWorkspace, transcript: Transcript) -> Json:
         """Capture, and look for the wanted file in what was captured."""
+        if effect.repository and self._repository is not None:
+            repository, plain = self._repository, replace(effect, repository=False)
+            return Capturer(repository, self._objects).perform(plain, transcript)
         found = self.capture()
         if found.index is not self._folder.index:
             self._objects.flush()  # the index vouches for objects, so they must outlast it
@@ -108,14 +134,23 @@ class Capturer:
 
     def capture(self) -> Capture:
         """The workspace as it is now; remembering it is left to who keeps the objects."""
+        folder = self._folder
+        ignore = folder.ignore()
+        found = self._captured(ignore, folder.index)
+        if folder.repository:
+            from os2shell.executors.git.tracked import (  # noqa: PLC0415 — only git needs it
+                KeptIgnore,
+                kept_by_git,
+            )
+
+            kept = kept_by_git(folder.descriptor, found, ignore, self._objects)
+            if kept:
+                return self._captured(KeptIgnore(ignore, kept), found.index)
+        return found
+
+    def _captured(self, ignore: Ignore, index: Index) -> Capture:
         descriptor = self._folder.descriptor
-        return capture(
-            descriptor,
-            self._objects,
-            ignore=read_ignore(descriptor),
-            index=self._folder.index,
-            now_ns=now_ns(),
-        )
+        return capture(descriptor, self._objects, ignore=ignore, index=index, now_ns=now_ns())
 
     def _look_for(self, wanted: str, tree: Digest) -> str:
         path = posixpath.normpath(wanted)

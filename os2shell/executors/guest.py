@@ -217,7 +217,7 @@ class GuestRunner:
             ignore = read_ignore(sandbox.workspace_fd, effect.unignored)
             desk = Desk(transcript, self._objects, effect.network, self._broker, self._keyed)
             streams = stack.enter_context(
-                KeptStreams(transcript, self._objects, effect, desk, self._stdin)
+                KeptStreams(transcript, self._objects, desk, self._stdin, raw=effect.raw)
             )
             ended = sandbox.run(job_of(effect), streams)
             desk.close()
@@ -265,15 +265,16 @@ class KeptStreams:
         self,
         transcript: Transcript,
         objects: ObjectStore,
-        effect: RunGuest,
         desk: Desk,
         stdin: int | None,
+        *,
+        raw: bool = False,
     ) -> None:
         """Keep both streams, on disk once they are long."""
         self._transcript = transcript
         self._desk = desk
         self._objects = objects
-        self._raw = effect.raw
+        self._raw = raw
         self._stdin = stdin
         self._kept = {
             stream: SpooledTemporaryFile(KEPT_IN_MEMORY_BYTES)  # noqa: SIM115 — outlives this call

@@ -81,7 +81,7 @@ class MachineProber:
         checks = [_python(), _bubblewrap()]
         if checks[-1].ok:
             checks += [self._image(), *self._layers()]
-        checks += [self._network_check(), self._workspace_check()]
+        checks += [_git(), self._network_check(), self._workspace_check()]
         return [to_json(check) for check in checks]
 
     def _image(self) -> Check:
@@ -140,6 +140,16 @@ def _python() -> Check:
     if sys.version_info[:2] >= OLDEST_PYTHON:
         return Check("python", found)
     return Check("python", found, "run os2 with Python 3.11 or newer")
+
+
+def _git() -> Check:
+    """The git that runs inside; without one only ``git`` is refused."""
+    from os2shell.executors.git.tools import NO_GIT, git_version  # noqa: PLC0415 - looked at once
+
+    try:
+        return Check("git", f"git {git_version()}, for `os2 git`")
+    except Os2Error as error:
+        return Check("git", f"{error.found}, so `os2 git` is refused: {NO_GIT}")
 
 
 def _roots() -> bool:

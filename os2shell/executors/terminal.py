@@ -12,6 +12,7 @@ from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
 
 STDIN = 0
+STDERR = 2
 READ_LIMIT_BYTES = 32 * 1024
 """The most that one answer carries: answers are steps of a trace, not files."""
 

@@ -24,6 +24,7 @@ class EntryKind(StrEnum):
     CODE = "code"
     MODULE = "module"
     EVAL = "eval"
+    GIT = "git"
 
 
 @dataclass(frozen=True, slots=True)

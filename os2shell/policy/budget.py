@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from ledger import Json
 from os2shell.model.capability import TokenId
+from os2shell.model.errors import Denied
 from os2shell.model.fold import Fact, Fold
 from os2shell.model.guest import BYTES_PER_TOKEN
 from os2shell.policy.manifest import Manifest
@@ -47,6 +48,31 @@ def left_of(policy: Manifest | None, spent: int, holds: Collection[int | None]) 
     if None in holds:
         return 0
     return max(0, policy.token_budget - spent - sum(held or 0 for held in holds))
+
+
+def allowance(
+    policy: Manifest, account: Account, token: TokenId, own: int | None = None
+) -> int | None:
+    """What a run may spend: the lesser of its ``own`` budget and what is left of its token's.
+
+    None: anything. Raises ``Denied`` where nothing is left.
+    """
+    others = account.before_newest
+    left = left_of(policy, account.spent, others)
+    if left == 0 and left_of(policy, account.spent, ()) != 0:
+        raise Denied(
+            f"{len(others)} runs under way hold what token {token} may still spend",
+            rule="token_budget",
+            remedy="wait for them, or give runs that go on side by side a --token-budget each",
+        )
+    if left == 0:
+        raise Denied(
+            f"token {token} has spent its budget of {policy.token_budget} tokens",
+            rule="token_budget",
+            remedy="`os2 cap show` tells more; a manifest may allow more",
+        )
+    given = [each for each in (own, left) if each is not None]
+    return min(given) if given else None
 
 
 def _evolve(accounts: Accounts, fact: Fact) -> Accounts:

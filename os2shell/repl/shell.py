@@ -38,10 +38,10 @@ class House(Protocol):
         """Run a command that appends nothing."""
         ...
 
-    def warm(self, *, idle: bool = False, always: bool = False) -> None:
+    def warm(self, *, idle: bool = False, always: bool = False, git: bool = False) -> None:
         """Start a sandbox ahead of the next run; with ``always``, ahead of every one.
 
-        ``idle`` says that there is time to start one for each tier.
+        ``idle`` says that there is time to start one for each tier, ``git`` that git comes next.
         """
         ...
 
@@ -139,7 +139,8 @@ class Shell:
                 return self._look(request, display)
             try:
                 if Capability.PROCESS_SPAWN in request.command.needs:
-                    self._house.warm()  # the sandbox boots while the ledger is opened
+                    # The sandbox boots while the ledger is opened.
+                    self._house.warm(git=request.command.name == "git")
                 engine = self._open()
             except Os2Error as error:
                 if recording is Recording.AUDIT:

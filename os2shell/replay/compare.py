@@ -47,7 +47,7 @@ def compare_results(
     if found:
         return found
     if recorded["tree"] != present["tree"]:
-        return _compare_trees(recorded["tree"], present["tree"], objects)
+        return compare_trees(recorded["tree"], present["tree"], objects)
     if encode(dict(recorded)) != encode(dict(present)):
         return Difference("the result", shown(dict(recorded)), shown(dict(present)))
     return None
@@ -102,7 +102,8 @@ def cut(text: str) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 
-def _compare_trees(recorded: Json, present: Json, objects: ObjectStore) -> Difference:
+def compare_trees(recorded: Json, present: Json, objects: ObjectStore) -> Difference:
+    """The first path at which two trees, which are not equal, differ."""
     assert isinstance(recorded, bytes)
     assert isinstance(present, bytes)
     changes = difference(Digest(recorded), Digest(present), objects)

@@ -6,6 +6,7 @@ from typing import cast
 
 from ledger import Json
 from os2shell.executors.audit import Audit
+from os2shell.model.guest import EntryKind
 from os2shell.model.plain import to_json
 from os2shell.model.shown import one_line
 from os2shell.replay.verdict import Divergence, RunVerdict, Verdict
@@ -104,9 +105,13 @@ def run_body(run: RunVerdict) -> Json:
 def _program(run: RunVerdict) -> list[str]:
     fields = cast("dict[str, Json]", run.arguments)
     if "target" not in fields:
-        return [one_line(str(value)) for value in fields.values() if value is not None]
-    target = one_line(" ".join(str(fields["target"]).split())[:TARGET_CHARACTERS])
+        given = [value for value in fields.values() if value is not None]
+        rows = [value if isinstance(value, list) else [str(value)] for value in given]
+        return [one_line(word) for row in rows for word in row]
     words = [one_line(word) for word in cast("list[Json]", fields["arguments"])]
+    if fields["entry"] == EntryKind.GIT:
+        return words
+    target = one_line(" ".join(str(fields["target"]).split())[:TARGET_CHARACTERS])
     flags = [] if run.command in BARE else FLAGS.get(str(fields["entry"]), [])
     return [*flags, target, *words]
 

@@ -15,8 +15,9 @@ TIERS = {
     "pyvm": "restricted",
     "pip": "native",
     "create-env": "native",
+    "git": "native",
 }
-"""Commands whose invocations are runs of Python, and in which tier; only these are replayed."""
+"""Commands whose invocations are runs of programs, and in which tier; only these are replayed."""
 PROGRAMS = frozenset(TIERS)
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import NoReturn, cast
 
 from ledger import Json, LedgerError, ObjectStore, encode, referred
+from os2shell.executors.git.question import RunGit
 from os2shell.executors.guest import RunGuest
 from os2shell.executors.network.question import Exchange, same_question
 from os2shell.executors.workspace import list_tree
@@ -19,6 +20,7 @@ from os2shell.model.effect import Determinism, Effect, Transcript, World
 from os2shell.model.errors import Broken
 from os2shell.replay.causes import OTHERWISE, likely
 from os2shell.replay.compare import END, Difference, compare_results, shown
+from os2shell.replay.compare_git import compare_runs_of_git
 from os2shell.replay.engines import Differ, Equipment, engine_finding
 from os2shell.replay.locate import NOT_SOUGHT, Located, Locator
 from os2shell.replay.steps import Step, between, stack_of, told
@@ -57,9 +59,11 @@ class TraceWorld:
         """Give the recorded answer to the recorded question."""
         step = self._next(effect)
         if effect.determinism is Determinism.PURE:
-            again = self._again if isinstance(effect, RunGuest) else self._derived
             try:
-                again(effect, step, transcript)
+                if isinstance(effect, RunGuest | RunGit):
+                    self._again(effect, step, transcript)
+                else:
+                    self._derived(effect, step, transcript)
             except (Broken, LedgerError) as error:
                 self._stop(
                     step.kind,
@@ -108,16 +112,17 @@ class TraceWorld:
             effect.adopt(step.question)
         return step
 
-    def _again(self, effect: Effect, step: Step, transcript: Transcript) -> None:
+    def _again(self, effect: RunGuest | RunGit, step: Step, transcript: Transcript) -> None:
         recorded = cast("dict[str, dict[str, Json]]", step.answer)
         self._refuse_unrepeatable(step.kind, str(recorded["result"]["cause"]))
         self._running = effect if isinstance(effect, RunGuest) else None
-        self._same_image(step.kind, recorded["achieved"])
+        self._same_image(effect.tool, step.kind, recorded["achieved"])
         outer, self._level = self._level, list(step.nested)
         answer = self._performed(effect, transcript)
         left, self._level = self._level, outer
         self._same_pace(step.kind, recorded["result"], answer["result"])
-        difference = compare_results(recorded["result"], answer["result"], self._objects)
+        compare = compare_runs_of_git if isinstance(effect, RunGit) else compare_results
+        difference = compare(recorded["result"], answer["result"], self._objects)
         if difference:
             self._stop_at(step, difference)
         if left:
@@ -145,7 +150,7 @@ class TraceWorld:
         for asked in step.nested:
             if any(name.hex() in error for name in referred(asked.answer)):
                 return f"the recorded answer to {told(asked.kind, asked.question)}"
-        if isinstance(effect, RunGuest):
+        if isinstance(effect, RunGuest | RunGit):
             with suppress(Broken, LedgerError):
                 for path, entry in list_tree(effect.tree, self._objects).items():
                     if entry.digest.hex() in error:
@@ -194,12 +199,12 @@ class TraceWorld:
                 "this machine gave the replay less than the recording had, or the program hangs",
             )
 
-    def _same_image(self, kind: str, achieved: dict[str, Json]) -> None:
+    def _same_image(self, tool: str | None, kind: str, achieved: dict[str, Json]) -> None:
         recorded = cast("bytes", achieved["image"])
         with _machine_failures():
             present = self._equipment()
         if present == recorded:
-            self._same_tool(kind, achieved)
+            self._same_tool(tool, kind, achieved)
             return
         with _machine_failures():
             found = engine_finding(recorded, str(achieved["interpreter"]), present, self._differ)
@@ -210,8 +215,7 @@ class TraceWorld:
             verdict=Verdict.ENGINE_MISMATCH,
         )
 
-    def _same_tool(self, kind: str, achieved: dict[str, Json]) -> None:
-        name = self._running.tool if self._running else None
+    def _same_tool(self, name: str | None, kind: str, achieved: dict[str, Json]) -> None:
         if not name:
             return
         recorded = cast("bytes", achieved["tool"])

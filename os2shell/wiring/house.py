@@ -3,6 +3,7 @@
 import os
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,7 @@ from os2shell.subsystems.python_vm.environments import ENVIRONMENTS
 
 if TYPE_CHECKING:
     from ledger import Witnesses
+    from os2shell.executors.git.tools import ToolSource
 
 ENVIRONMENT_HINT = "environment"
 SHOWN_QUESTION = 300
@@ -86,6 +88,7 @@ class House:
         self.manifest = manifest
         self._keys = KeyRing(settings.keys, settings.workspace)
         self.folder = WorkspaceFolder(settings.workspace, settings.cache)
+        self.repository = WorkspaceFolder(settings.workspace, settings.cache, repository=True)
         self.images = ImageSource(settings.images, say)
         self._ledger: TokenSignatureLedger | None = None
         self._reader: TokenSignatureLedger | None = None
@@ -102,6 +105,13 @@ class House:
             caches=folder / "caches",
         )
         return House(settings, self.manifest)
+
+    @cached_property
+    def tools(self) -> "ToolSource":
+        """The machine's git, for sandboxes."""
+        from os2shell.executors.git.tools import ToolSource  # noqa: PLC0415 — only git needs it
+
+        return ToolSource(self.settings.images, lambda: self.images.image, say)
 
     def has_ledger(self) -> bool:
         """Whether the workspace has one."""
@@ -139,8 +149,13 @@ class House:
         objects = self._objects_for_looking()
         return look(request, state, self._world(objects), display, objects)
 
-    def warm(self, *, idle: bool = False, always: bool = False) -> None:
+    def warm(self, *, idle: bool = False, always: bool = False, git: bool = False) -> None:
         """Start sandboxes ahead; no guest code runs before a command was admitted."""
+        if git or (idle and "tools" in self.__dict__):  # who has used git will use it again
+            with suppress(Os2Error):  # the run that needs it will say why it cannot be had
+                self.tools.start_ahead(self.manifest.limits)
+        if git:
+            return
         tiers = (Tier.NATIVE, Tier.RESTRICTED) if idle else (Tier.NATIVE,)
         try:
             self.images.expect(self._expected())
@@ -166,6 +181,8 @@ class House:
     def close(self) -> None:
         """Let go of the ledger and of a sandbox that waits."""
         self.images.close()
+        if "tools" in self.__dict__:
+            self.tools.close()
         for ledger in (self._ledger, self._reader):
             if ledger is not None:
                 ledger.close()
@@ -321,17 +338,21 @@ class House:
                 ReadClock: clock.perform,
                 DrawEntropy: entropy.perform,
                 ReadStdin: terminal.perform,
-                CaptureWorkspace: Capturer(self.folder, objects).perform,
+                CaptureWorkspace: Capturer(self.folder, objects, self.repository).perform,
                 RunGuest: runner.perform,
                 Exchange: broker.perform,
                 Refusal: note_refusal,
-                WriteBack: Writer(self.folder, objects).perform,
+                WriteBack: Writer(self.folder, objects, self.repository).perform,
                 ReadLock: LockReader(objects).perform,
             },
-            self._seldom,
+            lambda kind: self._seldom(kind, objects, broker),
         )
 
-    def _seldom(self) -> Executors:
+    def _seldom(self, kind: str, objects: ObjectStore, broker: Broker) -> Executors:
+        if kind.startswith("git."):
+            from os2shell.wiring.git import git_executors  # noqa: PLC0415 — most starts need none
+
+            return git_executors(objects, self.tools, broker, lambda: self.keyed(make=True))
         from os2shell.wiring.seldom import executors  # noqa: PLC0415 — most starts need none of it
 
         return executors(self)

@@ -17,6 +17,9 @@ from os2shell.executors.evidence import (
     open_evidence,
 )
 from os2shell.executors.files import FileReader, ReadFile
+from os2shell.executors.git.question import RunGit
+from os2shell.executors.git.runner import GitRunner
+from os2shell.executors.git.tools import ToolSource
 from os2shell.executors.guest import GuestRunner, ImageSource, RunGuest
 from os2shell.executors.history import HistoryReader, ListHistory, ReadHistory
 from os2shell.executors.live import Executors, LiveWorld
@@ -51,6 +54,11 @@ class Parts(Protocol):
     manifest: Manifest
     folder: WorkspaceFolder
     images: ImageSource
+
+    @property
+    def tools(self) -> ToolSource:
+        """The machine's git, for sandboxes."""
+        ...
 
     def reading(self) -> TokenSignatureLedger:
         """The ledger, opened at least for reading."""
@@ -174,10 +182,14 @@ def _means(parts: Parts) -> Means:
         return LiveWorld(
             {
                 RunGuest: GuestRunner(made, parts.images, keyed=keyed).perform,
+                RunGit: GitRunner(made, parts.tools, keyed=keyed).perform,
                 WatchGuest: GuestWatcher(made, parts.images, keyed).perform,
                 ReadLock: LockReader(made).perform,
             }
         )
+
+    def equipment(tool: str = "") -> Digest:
+        return parts.tools.digest() if tool == RunGit.tool else parts.images.digest(tool)
 
     def differ(recorded: Digest) -> ImageDifference:
         return image_difference(settings.images, recorded.hex(), parts.images.image)
@@ -188,7 +200,7 @@ def _means(parts: Parts) -> Means:
         open_ledger=lambda: LedgerSource(parts.reading()),
         open_bundle=open_evidence,
         pure=pure,
-        equipment=parts.images.digest,
+        equipment=equipment,
         present_tree=present_tree,
         expect_many=lambda: parts.images.start_ahead(parts.manifest.limits, always=True),
         differ=differ,

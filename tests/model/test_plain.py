@@ -23,6 +23,7 @@ WORDS: dict[str, list[list[str]]] = {
     "create-env": [["a"], ["b", "--python", "3.11", "--from", "lock.json"]],
     "use-env": [["a"], ["--none"]],
     "envs": [[], ["--json"], ["--lock", "a"]],
+    "git": [["-C", "one", "status"], ["clone", "https://forge.example.org/a.git", "b"]],
     "python-verify": [[], ["--json", "--limit", "3", "--session", "s1"], ["--bundle", "f"]],
     "replay": [["last"], ["s4", "--diff"]],
     "ledger": [

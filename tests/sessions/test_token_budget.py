@@ -168,14 +168,14 @@ def test_accounts_come_back_from_an_image() -> None:
 def test_cap_tells_grants_limits_and_holders(os2: Os2) -> None:
     shown = os2.json("cap", "show", "--json")
     check(shown)
-    assert shown["grants"]["process.spawn"] == ["python", "pyx", "pyvm", "pip"]
+    assert shown["grants"]["process.spawn"] == ["python", "pyx", "pyvm", "pip", "git"]
     assert shown["limits"]["wall_seconds"] == 300
     assert os2.json("cap", "show", "local", "--json") == shown
     listed = os2.json("cap", "list", "--json")
     check(listed)
     holders = {row["capability"]: row["tokens"] for row in listed["capabilities"]}
     assert holders["admin"] == {}
-    assert holders["process.spawn"] == {"local": ["python", "pyx", "pyvm", "pip"]}
+    assert holders["process.spawn"] == {"local": ["python", "pyx", "pyvm", "pip", "git"]}
     assert "nobody" in os2.run("cap", "list").text
     assert "no limit" in os2.run("cap", "show").text
     assert "names: local" in os2.run("cap", "show", "stranger", code=2).errors

@@ -75,7 +75,7 @@ def arguments(
 
     ``space_bytes`` is the size of ``/w``, and that of ``/tmp``. ``filter_fd`` reads the compiled
     filter of system calls; None is for a machine that has none, whose runs lack that layer.
-    ``empty_fds`` read nothing, one for each of ``DEVICES``.
+    ``empty_fds`` read nothing, one for each of ``DEVICES``; none leaves the devices as they are.
     """
     words = [bwrap]
     words += [f"--unshare-{name}" for name in ("user", "pid", "net", "ipc", "uts", "cgroup")]

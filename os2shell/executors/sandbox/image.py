@@ -43,11 +43,16 @@ class Image:
     executable: str
     outside: Path = Path()
     mounts: tuple[Mount, ...] = ()
+    bare: bool = False
 
     @property
     def has_net(self) -> bool:
-        """Whether the net below Python could be compiled for it."""
-        return (self.root / NET).exists()
+        """Whether the net below Python could be compiled for it, and is wanted."""
+        return not self.bare and (self.root / NET).exists()
+
+    def without_net(self) -> "Image":
+        """For programs that are not Python's: the net would end them, and nobody fills devices."""
+        return replace(self, bare=True)
 
     def mounted(self, place: str) -> Mount | None:
         """What is at ``place``."""

@@ -179,7 +179,8 @@ def _spawn(image: Image, limits: Limits) -> GuestProcess:
     """
     bwrap = find_bubblewrap()
     filter_fd, filter_into = os.pipe() if seccomp.present() else (None, None)
-    empty_fds = tuple(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _ in DEVICES)
+    covered = () if image.bare else DEVICES
+    empty_fds = tuple(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _ in covered)
     given = empty_fds if filter_fd is None else (*empty_fds, filter_fd)
     words = arguments(
         bwrap=bwrap,

@@ -21,7 +21,13 @@ from os2shell.executors.workspace.errors import (
     WorkspaceError,
     shown,
 )
-from os2shell.executors.workspace.ignore import IGNORE_NAME, Ignore, read_ignore
+from os2shell.executors.workspace.ignore import (
+    BESIDE_GIT,
+    DEFAULTS,
+    IGNORE_NAME,
+    Ignore,
+    read_ignore,
+)
 from os2shell.executors.workspace.index import Index, load_index, save_index
 from os2shell.executors.workspace.limits import WorkspaceLimits
 from os2shell.executors.workspace.listing import Listing, list_tree, make_tree
@@ -29,6 +35,8 @@ from os2shell.executors.workspace.populate import populate
 from os2shell.executors.workspace.tree import Entry, Kind, decode_tree, encode_tree, read_tree
 
 __all__ = [
+    "BESIDE_GIT",
+    "DEFAULTS",
     "IGNORE_NAME",
     "Applied",
     "CannotApply",

@@ -40,6 +40,8 @@ DEFAULTS = (
     b".env.*",
 )
 """Caches, environments and secrets; a ``!`` line in ``.os2ignore`` brings one back."""
+BESIDE_GIT = tuple(line for line in DEFAULTS if line != b".git/")
+"""The defaults of a run of git, which sees the repository itself."""
 
 ALWAYS = (b"/.os2/", b".os2-apply-*/")
 """The shell's own state and its staging folders; nothing brings them back."""
@@ -64,9 +66,9 @@ class Rule:
 class Ignore:
     """The rules of one workspace."""
 
-    def __init__(self, lines: Sequence[bytes] = ()) -> None:
+    def __init__(self, lines: Sequence[bytes] = (), defaults: Sequence[bytes] = DEFAULTS) -> None:
         """Compile defaults, ``lines`` and what is always ignored; raises ``IgnoreInvalid``."""
-        self._rules = (*_rules(DEFAULTS), *_rules(lines), *_rules(ALWAYS))[::-1]
+        self._rules = (*_rules(defaults), *_rules(lines), *_rules(ALWAYS))[::-1]
         positive = [rule for rule in self._rules if not rule.negated]
         by_name = [rule.pattern for rule in positive if not rule.anchored]
         self._literals = frozenset(each for each in by_name if not WILD.search(each))
@@ -113,7 +115,9 @@ class Ignore:
         )
 
 
-def read_ignore(root_fd: int, more: Sequence[str] = ()) -> Ignore:
+def read_ignore(
+    root_fd: int, more: Sequence[str] = (), defaults: Sequence[bytes] = DEFAULTS
+) -> Ignore:
     """Rules of the workspace at ``root_fd``; without a ``.os2ignore`` the defaults alone.
 
     ``more`` are lines after its own.
@@ -123,7 +127,7 @@ def read_ignore(root_fd: int, more: Sequence[str] = ()) -> Ignore:
     try:
         fd = os.open(IGNORE_NAME, flags, dir_fd=root_fd)
     except FileNotFoundError:
-        return Ignore(last)
+        return Ignore(last, defaults)
     except OSError as error:
         reason = "a symbolic link" if error.errno == errno.ELOOP else error.strerror
         raise _unusable(str(reason)) from None
@@ -133,7 +137,7 @@ def read_ignore(root_fd: int, more: Sequence[str] = ()) -> Ignore:
         data = file.read(IGNORE_BYTES + 1)
     if len(data) > IGNORE_BYTES:
         raise _unusable(f"more than {IGNORE_BYTES} bytes")
-    return Ignore([*data.split(b"\n"), *last])
+    return Ignore([*data.split(b"\n"), *last], defaults)
 
 
 def _unusable(found: str) -> IgnoreInvalid:

@@ -15,10 +15,10 @@ from os2shell.executors.guest import RunGuest
 from os2shell.executors.writeback import WriteBack
 from os2shell.model.capability import Capability
 from os2shell.model.command import Context, Outcome
-from os2shell.model.errors import Broken, Denied, UsageError
+from os2shell.model.errors import Broken, UsageError
 from os2shell.model.fold import Event
 from os2shell.model.guest import REQUESTS_MOST, EntryKind, Tier
-from os2shell.policy.budget import NOTHING, SPENT, left_of
+from os2shell.policy.budget import NOTHING, SPENT, allowance
 from os2shell.policy.grants import POLICY
 from os2shell.policy.manifest import Manifest, limit_of
 from os2shell.subsystems.python_vm.environments import ENVIRONMENTS
@@ -197,22 +197,7 @@ def _clock_start(options: RunOptions, context: Context) -> int:
 def _budget(options: RunOptions, manifest: Manifest, context: Context) -> int | None:
     """What this run may spend: the lesser of its own budget and what is left of its token's."""
     account = context.view(SPENT).get(context.token, NOTHING)
-    others = account.before_newest
-    left = left_of(manifest, account.spent, others)
-    if left == 0 and left_of(manifest, account.spent, ()) != 0:
-        raise Denied(
-            f"{len(others)} runs under way hold what token {context.token} may still spend",
-            rule="token_budget",
-            remedy="wait for them, or give runs that go on side by side a --token-budget each",
-        )
-    if left == 0:
-        raise Denied(
-            f"token {context.token} has spent its budget of {manifest.token_budget} tokens",
-            rule="token_budget",
-            remedy="`os2 cap show` tells more; a manifest may allow more",
-        )
-    given = [each for each in (options.token_budget, left) if each is not None]
-    return min(given) if given else None
+    return allowance(manifest, account, context.token, options.token_budget)
 
 
 def ending(cause: str, manifest: Manifest) -> list[str]:

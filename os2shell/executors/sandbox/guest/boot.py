@@ -44,6 +44,10 @@ def main() -> int:
     if job[0] == b"prepare":
         zygote.prepare(hooks.PATCHES)
         job = channel.receive()
+    if job[2] == b"git":
+        from . import git
+
+        return git.main(channel, job)
     tier, kind, target, arguments, count, seed, start, words_of_imports, budget, place = job[1:]
     words = arguments.split(b"\0") if int(count) else []
     record = imports.Record()

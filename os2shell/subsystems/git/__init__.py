@@ -1,0 +1,1 @@
+"""Running git: what its words ask for, the procedure, and its events."""
