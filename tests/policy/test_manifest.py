@@ -1,6 +1,7 @@
 """Manifests: strict reading, errors that name file, line and key, and a recorded form that comes back."""
 
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from os2shell.model.errors import Denied, ManifestError
 from os2shell.model.guest import Tier
 from os2shell.policy.checker import admit, check_scope
 from os2shell.policy.manifest import from_body, load_manifest
+from os2shell.policy.network import scope_of
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 
@@ -141,3 +143,17 @@ deny = ["json.tool"]
     assert plain.digest != manifest.digest
     nothing = load_manifest(written(tmp_path, GOOD + "[native.imports]\nallow = []"))
     assert nothing.imports(Tier.NATIVE) == ("!*",)
+
+
+def test_packages_is_default_and_the_index() -> None:
+    """Who wants packages gives up nothing else, and gets nothing else."""
+    plain, packages = (
+        load_manifest(MANIFESTS / f"{name}.toml") for name in ("default", "packages")
+    )
+    grants = dict(packages.grants[LOCAL])
+    words = grants.pop(Capability.NET_CONNECT)
+    assert grants == plain.grants[LOCAL]
+    assert {scope_of(word).origin.host for word in words} == {"pypi.org", "files.pythonhosted.org"}
+    assert {method for word in words for method in scope_of(word).methods} == {"GET", "HEAD"}
+    same = replace(plain, name=packages.name, grants=packages.grants)
+    assert replace(packages, network_limits=plain.network_limits) == same
