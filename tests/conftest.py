@@ -30,9 +30,21 @@ if in_memory():
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
+@pytest.hookimpl(trylast=True)  # when it is known which ones were asked for
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long ones first, so that none is left alone at the end."""
+    """The long ones first, so that none is left alone at the end; no short form of one that runs."""
+    names = {item.nodeid for item in items}
+    items[:] = [item for item in items if _longer(item) not in names]
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def _longer(item: pytest.Item) -> str | None:
+    """The test of which ``item`` is the short form, with the same parameters."""
+    marker = item.get_closest_marker("short_of")
+    if marker is None:
+        return None
+    room, _, name = item.nodeid.rpartition("::")
+    return f"{room}::{marker.args[0]}{name[len(item.name.partition('[')[0]) :]}"
 
 
 @pytest.fixture(scope="session", autouse=True)
