@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.house import Os2, close_nursery
 
 # A suite started in the background has Ctrl-C ignored, and every process it starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an input takes to make is the machine's matter, which may be busy with other tests.
+settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 4 << 30
