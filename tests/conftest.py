@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.house import Os2, close_nursery
 
 # A suite started in the background has Ctrl-C ignored, and every process it starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an input takes to make is the machine's matter, which may be busy with other tests.
+settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 4 << 30
@@ -30,9 +35,21 @@ if in_memory():
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
+@pytest.hookimpl(trylast=True)  # when it is known which ones were asked for
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long ones first, so that none is left alone at the end."""
+    """The long ones first, so that none is left alone at the end; no short form of one that runs."""
+    names = {item.nodeid for item in items}
+    items[:] = [item for item in items if _longer(item) not in names]
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def _longer(item: pytest.Item) -> str | None:
+    """The test of which ``item`` is the short form, with the same parameters."""
+    marker = item.get_closest_marker("short_of")
+    if marker is None:
+        return None
+    room, _, name = item.nodeid.rpartition("::")
+    return f"{room}::{marker.args[0]}{name[len(item.name.partition('[')[0]) :]}"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -70,7 +70,7 @@ class Os2:
         )
 
     def run(
-        self, *words: str, stdin: bytes = b"", code: int | None = 0, seconds: int = 120
+        self, *words: str, stdin: bytes = b"", code: int | None = 0, seconds: float = 120
     ) -> "Ran":
         """In a process of its own, forked where all is loaded; ``start`` starts a whole new one."""
         ran = Ran(*nursery().run(words, self.workspace, self.environment(), stdin, seconds))

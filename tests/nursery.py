@@ -67,7 +67,7 @@ class Nursery:
     ) -> tuple[int, bytes, bytes]:
         """One run: its code as ``subprocess`` gives it, standard output, standard error.
 
-        Raises ``TimeoutExpired``, when it was killed.
+        Raises ``TimeoutExpired`` with what it had written, when it was killed.
         """
         asked = json.dumps({"words": words, "cwd": str(cwd), "environment": {**environment}})
         with contextlib.ExitStack() as stack:
@@ -78,7 +78,8 @@ class Nursery:
             read = [pool.submit(stream.readall) for stream in (out, errors)]
             if not select([told], [], [], seconds)[0]:
                 os.kill(pid, signal.SIGKILL)
-                raise subprocess.TimeoutExpired(["os2", *words], seconds)
+                written = [stream.result() or b"" for stream in read]
+                raise subprocess.TimeoutExpired(["os2", *words], seconds, *written)
             return int(told.readline()), read[0].result() or b"", read[1].result() or b""
 
     def _ask(self, asked: bytes, stack: contextlib.ExitStack) -> list[FileIO]:

@@ -181,6 +181,7 @@ QUICK = settings(
 )
 
 
+@pytest.mark.short_of("test_whatever_happens_for_longer_the_promises_hold")
 def test_whatever_happens_the_promises_hold() -> None:
     run_state_machine_as_test(Machine, settings=QUICK)
 

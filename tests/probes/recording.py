@@ -121,8 +121,11 @@ def _copy(folder: Path, into: int) -> None:
 
 @contextmanager
 def load(count: int = 2) -> Iterator[None]:
-    """Keep ``count`` processors busy meanwhile; beside other tests they mostly are already."""
-    spin = ["/bin/sh", "-c", "while :; do :; done"]
+    """Keep ``count`` processors busy meanwhile; beside other tests they mostly are already.
+
+    Others come and go, so this makes way for them: what disturbs is that no processor is idle.
+    """
+    spin = ["nice", "-n", "10", "/bin/sh", "-c", "while :; do :; done"]
     lacking = range(count - _busy())
     busy = [subprocess.Popen(spin, stdout=subprocess.DEVNULL) for _ in lacking]
     try:

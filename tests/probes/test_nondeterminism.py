@@ -10,7 +10,16 @@ import pytest
 from tests.house import Os2
 from tests.probes.halting import HALTED, ORDERED, halting
 from tests.probes.installed import installed
-from tests.probes.recording import FOLDER, PROBES, furnish, load, needs, record, record_many
+from tests.probes.recording import (
+    FOLDER,
+    PROBES,
+    Observed,
+    furnish,
+    load,
+    needs,
+    record,
+    record_many,
+)
 
 REFUSED = {
     "entropy_hardware": "hardware.so: rdrand at 0x",
@@ -29,6 +38,13 @@ def test_there_are_forty_programs() -> None:
     assert len([name for name in PROBES if not name.startswith("thread_")]) >= 40
 
 
+def says_what_it_must(probe: str, recorded: Observed) -> None:
+    assert recorded.cause == "exit"
+    assert recorded.out
+    assert REFUSED.get(probe, "") in recorded.out
+
+
+@pytest.mark.short_of("test_twenty_recordings_are_equal")
 @pytest.mark.parametrize("probe", PROBES)
 def test_two_recordings_are_equal(probe: str, tmp_path: Path) -> None:
     furnish(probe, tmp_path)
@@ -36,9 +52,7 @@ def test_two_recordings_are_equal(probe: str, tmp_path: Path) -> None:
     with load():
         second = record(tmp_path)
     assert first == second
-    assert first.cause == "exit"
-    assert first.out
-    assert REFUSED.get(probe, "") in first.out
+    says_what_it_must(probe, first)
 
 
 @pytest.mark.slow
@@ -47,6 +61,7 @@ def test_twenty_recordings_are_equal(probe: str, tmp_path: Path) -> None:
     """Alone, beside each other, and, where there is an order, halted anywhere and for long."""
     furnish(probe, tmp_path)
     first = record(tmp_path)
+    says_what_it_must(probe, first)
     halted = HALTED if probe in ORDERED else 0
     for again in record_many(tmp_path, 19 - halted):
         assert again == first

@@ -202,6 +202,7 @@ def test_workspace_of_fifty_thousand_files(os2: Os2) -> None:
         path = os2.workspace / f"d{folder:02}"
         path.mkdir()
         for number in range(1000):
-            (path / f"f{number}").write_text(f"{folder} {number}")
+            with open(f"{path}/f{number}", "wb", buffering=0) as file:  # noqa: PTH123 - thrice as quick
+                file.write(b"%d %d" % (folder, number))
     code = "import os; print(sum(len(files) for _, _, files in os.walk('.')))"
     assert os2.run("python", "-c", code).text == "50000\n"

@@ -92,10 +92,10 @@ def test_no_benchmark_is_5(os2: Os2) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_whole_suite_agrees(os2: Os2) -> None:
-    ran = os2.run(*RUN, "--count", "3", seconds=280)
+    ran = os2.run(*RUN, "--count", "1", seconds=280)
     assert "NOT ALL" not in ran.text
     assert "DID NOT END" not in ran.text
-    assert ran.text.count("3/3") >= 20
+    assert ran.text.count("1/1") >= 20
 
 
 def test_a_program_that_ends_otherwise_is_told(os2: Os2, tmp_path: Path) -> None:

@@ -36,6 +36,21 @@ def nap() -> None:
     time.sleep(1e6)
 
 
+def race_and_hang(context: object, total: object) -> None:
+    """How a process was started is no matter here, so this is done with the quicker way alone."""
+    racers = [context.Process(target=race, args=(total,)) for _ in range(3)]  # type: ignore[attr-defined]
+    [racer.start() for racer in racers]
+    [racer.join() for racer in racers]
+    print(total.value, [racer.exitcode for racer in racers])  # type: ignore[attr-defined]
+    hanging = context.Process(target=nap)  # type: ignore[attr-defined]
+    hanging.start()
+    hanging.join(2)
+    print(hanging.is_alive())
+    hanging.terminate()
+    hanging.join()
+    print(hanging.exitcode, time.time())
+
+
 def main(kind: str) -> None:
     context = multiprocessing.get_context(kind)
     with context.Pool(3) as pool:
@@ -49,10 +64,8 @@ def main(kind: str) -> None:
     [worker.start() for worker in workers]
     print([log.get() for _ in range(40)])
     [worker.join() for worker in workers]
-    racers = [context.Process(target=race, args=(total,)) for _ in range(3)]
-    [racer.start() for racer in racers]
-    [racer.join() for racer in racers]
-    print(total.value, [racer.exitcode for racer in racers])
+    if kind == "fork":
+        race_and_hang(context, total)
     barrier, event = context.Barrier(3), context.Event()
     ends = [context.Pipe(duplex=False) for _ in range(2)]
     those = [context.Process(target=meet, args=(barrier, event, end[1])) for end in ends]
@@ -62,13 +75,6 @@ def main(kind: str) -> None:
     event.set()
     print([end[0].recv() for end in ends], time.time())
     [one.join(5) for one in those]
-    hanging = context.Process(target=nap)
-    hanging.start()
-    hanging.join(2)
-    print(hanging.is_alive())
-    hanging.terminate()
-    hanging.join()
-    print(hanging.exitcode, time.time())
 
 
 if __name__ == "__main__":
