@@ -67,7 +67,7 @@ def _judge(word: str) -> None:
             expected="one that has a wheel: nothing is built here",
             remedy="build it outside, put the wheel into the workspace, and install that file",
         )
-    if _CREDENTIALS.match(word.partition("=")[2] or word):
+    if _CREDENTIALS.search(word):
         raise UsageError(
             "credentials in a URL, which would be recorded",
             expected="a URL without them",

@@ -27,6 +27,7 @@ from tests.house import Os2
         ["install", "--trusted-host", "h", "six"],
         ["install", "https://ann:secret@host/a.whl"],
         ["install", "--index-url=https://ann:secret@host/simple", "a"],
+        ["install", "a @ https://ann:secret@host/a.whl"],
         ["install", "git+https://host/a"],
         ["install", "a @ git+https://host/a"],
         ["wheel", "."],

@@ -184,9 +184,9 @@ def test_any_time_can_be_shown(hlc: int) -> None:
 
 @pytest.mark.slow
 def test_memory_stays_flat(signer: Signer, tmp_path: Path) -> None:
-    """Ten times the records, the same memory."""
+    """Twenty-five times the records, the same memory: what was kept of each would show."""
     peaks: list[int] = []
-    for count in (2_000, 20_000):
+    for count in (2_000, 50_000):
         folder = tmp_path / str(count)
         with TokenSignatureLedger.open(folder, signer, clock=lambda: 0, node="n") as ledger:
             for _ in range(count // 1000):
@@ -204,7 +204,7 @@ def test_memory_stays_flat(signer: Signer, tmp_path: Path) -> None:
             assert ran.stderr.startswith("0 "), ran
             peaks.append(int(ran.stderr.split()[1]))
     for before, after in zip(peaks[:3], peaks[3:], strict=True):
-        assert after - before < 16 * 1024, peaks
+        assert after - before < 8 * 1024, peaks
 
 
 def test_the_library_by_itself(rich: Path, tmp_path: Path) -> None:
