@@ -40,7 +40,8 @@ SPARE_PROCESSES = 10
 _PREFIX = "os2"
 _LEAF = "os2-shell"
 _REMOVE_SECONDS = 0.2
-_LOOKS = 20
+_LOOKS = 40
+_LOOK_MOST_MS = 10
 _serials = count(1)
 
 
@@ -203,10 +204,12 @@ def _move_aside(parent: Path) -> None:
     """Leave no process in ``parent``; OSError where they are not ours to move, or do not end.
 
     Not left to EBUSY: ``pids`` and ``cpu`` alone are handed down beside processes, to children that
-    nobody can join. Who forks between our look and its move leaves a child: we look again.
+    nobody can join. Who forks between our look and its move leaves a child, and who is about to
+    end can no longer be moved: we look again, and wait a little between.
     """
     status, leaf = parent.stat(), parent / _LEAF
-    for _ in range(_LOOKS):
+    for look in range(_LOOKS):
+        time.sleep(min(look, _LOOK_MOST_MS) / 1000)
         pids = (parent / "cgroup.procs").read_text().split()
         if not pids:
             return
