@@ -10,9 +10,27 @@ from pathlib import Path
 
 import pytest
 
+from os2shell.policy.manifest import load_manifest
+from os2shell.subsystems.git.run import _ending
 from tests.git.git_room import Developer, Forge, everything, plain
-from tests.house import Os2
+from tests.house import DEFAULT_MANIFEST, Os2
 from tests.network.network_room import table
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        ("limit.wall", "limit.wall, wall_seconds = 300 in manifest default"),
+        ("limit.requests", "limit.requests, it asked 250000 times"),
+        ("token_budget", "token_budget; --token-budget"),
+        ("signal:SIGKILL", "signal:SIGKILL; the workspace"),
+        ("protocol", "protocol; the workspace"),
+    ],
+)
+def test_every_end_is_told_with_what_became_of_the_workspace(cause: str, told: str) -> None:
+    text = _ending(cause, load_manifest(DEFAULT_MANIFEST))
+    assert text.startswith(f"git was ended: {told}"), text
+    assert text.endswith("the workspace is as it was")
 
 
 @pytest.fixture

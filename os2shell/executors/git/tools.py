@@ -17,7 +17,7 @@ from ledger import Digest
 from os2shell.executors.git.question import PROGRAM
 from os2shell.executors.sandbox import Image, Limits, Sandbox, Tier
 from os2shell.executors.sandbox.closure import libraries_of, loader_of
-from os2shell.executors.sandbox.contents import TOOLS
+from os2shell.executors.sandbox.contents import TOOLS, copy
 from os2shell.executors.sandbox.folder_cache import CachedFolder, FolderCache
 from os2shell.executors.standby import Standby
 from os2shell.model.errors import CannotStart
@@ -148,11 +148,10 @@ def _fill(root: Path, program: Path) -> Mapping[str, str]:
     loader = loader_of(program)
     found, _ = libraries_of(loader, program, ())
     target = root / _HOME / "git"
-    target.parent.mkdir(parents=True)
-    _copy(program, target)
+    copy(program, target, 0o755)
     for name, path in sorted(found.items()):
         if name not in {_LIBC, loader.name}:  # of one build with the loader, which is the image's
-            _copy(path, root / "lib" / name)
+            copy(path, root / "lib" / name, 0o755)
     for name, text in _SCRIPTS.items():
         script = root / name
         script.parent.mkdir(parents=True, exist_ok=True)
@@ -173,9 +172,3 @@ def _version(program: Path) -> str:
             remedy=NO_GIT,
         )
     return version
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
-    target.chmod(0o755)

@@ -11,7 +11,7 @@ from typing import cast
 from ledger import Digest, Json
 from os2shell.executors.capture import CaptureWorkspace
 from os2shell.executors.clock import ReadClock
-from os2shell.executors.git.question import GitUser, ReadGitUser, RunGit
+from os2shell.executors.git.question import PROGRAM, GitUser, ReadGitUser, RunGit
 from os2shell.executors.writeback import WriteBack
 from os2shell.model.capability import Capability
 from os2shell.model.command import Context, Outcome
@@ -19,10 +19,11 @@ from os2shell.model.errors import Broken
 from os2shell.model.plain import from_json
 from os2shell.policy.budget import NOTHING, SPENT, allowance
 from os2shell.policy.grants import POLICY
-from os2shell.policy.manifest import Manifest, limit_of
+from os2shell.policy.manifest import Manifest
 from os2shell.subsystems.git.events import GitCompleted, GitStarted
 from os2shell.subsystems.git.words import GitWords, read_words
 from os2shell.subsystems.python_vm.events import SandboxReleased
+from os2shell.subsystems.python_vm.run import ending
 
 NEEDS = frozenset({Capability.PROCESS_SPAWN, Capability.FS_READ, Capability.CLOCK_READ})
 MAY = frozenset({Capability.FS_WRITE, Capability.NET_CONNECT})
@@ -164,10 +165,5 @@ def _bring_back(
 
 def _ending(cause: str, manifest: Manifest) -> str:
     """Why git did not end by itself."""
-    if cause.startswith("limit."):
-        key, value = limit_of(manifest.limits, cause.removeprefix("limit."))
-        more = (
-            f", {key} = {value} in manifest {manifest.name}; a manifest of your own may allow more"
-        )
-        return f"git was ended: {cause}{more}; {UNCHANGED}"
-    return f"git was ended: {cause}; {UNCHANGED}"
+    told = ending(cause, manifest, PROGRAM) or [f"{PROGRAM} was ended: {cause}"]
+    return f"{told[0]}; {UNCHANGED}"

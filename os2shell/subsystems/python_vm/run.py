@@ -200,18 +200,18 @@ def _budget(options: RunOptions, manifest: Manifest, context: Context) -> int | 
     return allowance(manifest, account, context.token, options.token_budget)
 
 
-def ending(cause: str, manifest: Manifest) -> list[str]:
-    """Why the program did not end by itself, and how to let it."""
+def ending(cause: str, manifest: Manifest, what: str = "the run") -> list[str]:
+    """Why ``what`` did not end by itself, and how to let it."""
     if cause == "limit.requests":
         told = f"it asked {REQUESTS_MOST} times for input or the network"
-        return [f"the run was ended: {cause}, {told}; read in larger pieces"]
+        return [f"{what} was ended: {cause}, {told}; read in larger pieces"]
     if cause.startswith("limit."):
         key, value = limit_of(manifest.limits, cause.removeprefix("limit."))
-        told = f"the run was ended: {cause}, {key} = {value} in manifest {manifest.name}"
+        told = f"{what} was ended: {cause}, {key} = {value} in manifest {manifest.name}"
         return [f"{told}; a manifest of your own may allow more"]
     if cause.startswith("token_budget"):
-        return [f"the run was ended: {cause}; --token-budget or the manifest may allow more"]
-    return [f"the run was ended: {cause}"] if cause in {"interrupted", "protocol"} else []
+        return [f"{what} was ended: {cause}; --token-budget or the manifest may allow more"]
+    return [f"{what} was ended: {cause}"] if cause in {"interrupted", "protocol"} else []
 
 
 def _write_back(
