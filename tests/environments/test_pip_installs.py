@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from ledger import digest
@@ -174,3 +175,19 @@ def test_the_library_follows_environments_by_itself(shell: Shell) -> None:
     lost = subprocess.run(words, env=interpreter(), capture_output=True, check=False, text=True)
     assert lost.returncode == 1
     assert "lib/beta.py" in lost.stdout + lost.stderr
+
+
+def test_another_pip_is_another_engine(os2: Os2, tmp_path: Path) -> None:
+    os2.run("pip", "list")
+    spec = find_spec("pip")
+    assert spec is not None
+    assert spec.origin is not None
+    other = tmp_path / "other"
+    shutil.copytree(Path(spec.origin).parent, other / "pip")
+    with (other / "pip" / "__init__.py").open("a") as file:
+        file.write("\nOTHER = True\n")
+    os2.env["PYTHONPATH"] = f"{other}:{interpreter()['PYTHONPATH']}"
+    out, err = os2.start("python-verify", "--json").communicate(timeout=120)
+    (row,) = json.loads(out)["sessions"]
+    assert row["verdict"] == "engine_mismatch", err
+    assert "another pip" in json.dumps(row)
