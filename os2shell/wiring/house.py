@@ -90,6 +90,7 @@ class House:
         self.folder = WorkspaceFolder(settings.workspace, settings.cache)
         self.repository = WorkspaceFolder(settings.workspace, settings.cache, repository=True)
         self.images = ImageSource(settings.images, say)
+        self._engine: Engine | None = None
         self._ledger: TokenSignatureLedger | None = None
         self._reader: TokenSignatureLedger | None = None
         self.identity = Identity(settings.actor, LOCAL)
@@ -139,7 +140,8 @@ class House:
         if state.position - began > IMAGE_EVERY:
             take_image(engine, self.settings.cache, self.identity)
         engine.plan_session(self.manifest)
-        self._expect(state.view(ENVIRONMENTS).packages)
+        self._engine = engine
+        self._leave_hint()
         return engine
 
     def look(self, request: Request, display: TerminalDisplay) -> End:
@@ -158,6 +160,7 @@ class House:
             return
         tiers = (Tier.NATIVE, Tier.RESTRICTED) if idle else (Tier.NATIVE,)
         try:
+            self._leave_hint()
             self.images.expect(self._expected())
             self.images.start_ahead(self.manifest.limits, tiers=tiers, always=always)
         except Os2Error:
@@ -170,8 +173,11 @@ class House:
         except (OSError, ValueError):
             return None
 
-    def _expect(self, packages: Digest | None) -> None:
-        """Leave the hint for the next shell."""
+    def _leave_hint(self) -> None:
+        """Say what the engine knows, for what is started ahead now and by the next shell."""
+        if self._engine is None:
+            return
+        packages = self._engine.state.view(ENVIRONMENTS).packages
         if packages != self._expected():
             with suppress(OSError):
                 self.settings.cache.mkdir(exist_ok=True)
@@ -180,6 +186,8 @@ class House:
 
     def close(self) -> None:
         """Let go of the ledger and of a sandbox that waits."""
+        self._leave_hint()
+        self._engine = None
         self.images.close()
         if "tools" in self.__dict__:
             self.tools.close()

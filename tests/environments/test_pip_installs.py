@@ -191,3 +191,15 @@ def test_another_pip_is_another_engine(os2: Os2, tmp_path: Path) -> None:
     (row,) = json.loads(out)["sessions"]
     assert row["verdict"] == "engine_mismatch", err
     assert "another pip" in json.dumps(row)
+
+
+def test_what_is_started_ahead_has_the_environment_that_is_active_now(shell: Shell) -> None:
+    """Each command leaves word for the next one, or its sandbox would start for nothing."""
+    hint = shell.os2.workspace / ".os2" / "cache" / "environment"
+    shell.install("beta")
+    assert hint.read_text() == shell.environments()["default"]["tree"]
+    shell.os2.run("use-env", "--none")
+    assert hint.read_text() == ""
+    shell.os2.run("use-env", "default")
+    hint.write_text("nonsense")
+    assert shell.python("import beta; print(beta.NAME)") == "beta 1.0"
