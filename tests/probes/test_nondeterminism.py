@@ -23,6 +23,7 @@ from tests.probes.recording import (
 
 REFUSED = {
     "entropy_hardware": "hardware.so: rdrand at 0x",
+    "native_made": "rdrand at offset",
     "process_signals": "stopping and continuing a process beside others is not deterministic",
     "signal_timers": "timers of used processor time are not deterministic, and refused",
 }

@@ -123,17 +123,17 @@ def test_arguments_decide(ran: Run, call: str, expected: str) -> None:
 def test_memory_is_never_writable_and_executable(ran: Run) -> None:
     code = (
         "import ctypes, mmap\n"
-        "def tried(prot):\n"
-        "    try: mmap.mmap(-1, 4096, prot=prot); return 'done'\n"
+        "def tried(prot, flags=mmap.MAP_PRIVATE):\n"
+        "    try: mmap.mmap(-1, 4096, prot=prot, flags=flags); return 'done'\n"
         "    except OSError as error: return error.errno\n"
-        "print(tried(7), tried(6), tried(3), tried(5))\n"
+        "print(tried(7), tried(6), tried(3), tried(5), tried(7, mmap.MAP_SHARED))\n"
         "libc = ctypes.CDLL(None, use_errno=True)\n"
         "page = libc.mmap; page.restype = ctypes.c_void_p\n"
         "at = page(None, 4096, 3, 0x22, -1, 0)\n"
         "print(libc.mprotect(ctypes.c_void_p(at), 4096, 7), ctypes.get_errno())\n"
         "print(libc.pkey_mprotect(ctypes.c_void_p(at), 4096, 7, -1), ctypes.get_errno())\n"
     )
-    assert ran(code).out == "1 1 done done\n-1 1\n-1 1\n"
+    assert ran(code).out == "1 1 done done 1\n-1 1\n-1 1\n"
 
 
 def test_callbacks_of_ctypes_work_without_writable_code(ran: Run) -> None:

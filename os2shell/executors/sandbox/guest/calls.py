@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+from . import net
 from .clock import named
 from .locks import WORLD
 
@@ -55,8 +56,7 @@ def install(first_pipe) -> None:
     """
     if not STREAMS:
         for number in (1, 2):
-            found = _stat(number)
-            STREAMS.extend((found.st_dev, found.st_ino) if found is not None else (0, 0))
+            STREAMS.extend(net.identity(number) if _stat(number) is not None else (0, 0))
     for function in (*_descriptors(first_pipe), *_children(), *_ends()):
         named(function, "posix", function.__name__)
         setattr(os, function.__name__, function)

@@ -15,6 +15,7 @@ import posix
 import sys
 
 from .clock import named
+from .net import identity
 
 NUMBER = 1000
 """Of the descriptor: beyond those that a program closes before it becomes a daemon."""
@@ -36,14 +37,13 @@ class Channel:
         self._sock = sock
         self._lock = _thread.allocate_lock()
         self._cut = False
-        self._look = posix.fstat
-        self._inode = self._look(sock.fileno()).st_ino
+        self._identity = identity(sock.fileno())
 
     @property
     def cut(self) -> bool:
         """Whether there is nobody to speak to any more."""
         try:
-            self._cut = self._cut or self._look(self._sock.fileno()).st_ino != self._inode
+            self._cut = self._cut or identity(self._sock.fileno()) != self._identity
         except OSError:
             self._cut = True
         return self._cut

@@ -35,10 +35,10 @@ def main() -> int:
     threads.install(seed, _tell, os._exit)
     clock.install(start)
     entropy.install(seed)
-    host.install(start)
     if traps == "1":
         net.arm_as_parent()
     net.install(seed, start)
+    host.install(start)
     hooks.install()
     extensions.install()
     children.install(words)

@@ -12,6 +12,7 @@ import os
 import posix
 
 from .clock import named
+from .net import NET
 
 CPUS = 2
 MEMORY_PAGES = 1 << 20
@@ -19,6 +20,8 @@ _UNAME = ("Linux", "os2", "6.1.0-os2", "#1 SMP os2")
 _OWN_FOLDERS = ("/w", "/tmp")
 _MADE_AT_START = ("/dev", "/proc", "/tmp", "/w")
 _IMAGE_BLOCKS = 1 << 20
+_DATED = (0o040000, 0o100000, 0o120000)
+"""Folders, files and links; devices are as old as the machine is up."""
 _OWN_FILES = 1 << 20
 
 
@@ -53,7 +56,8 @@ class Files:
             for ns in (real.st_atime_ns, real.st_mtime_ns)
         ]
         if real.st_dev not in self.own:
-            nanos[1] = real.st_mtime_ns if real.st_mtime_ns < self.real_start_ns else nanos[1]
+            kept = (real.st_mode & 0o170000) in _DATED and real.st_mtime_ns < self.real_start_ns
+            nanos[1] = real.st_mtime_ns if kept else nanos[1]
         nanos.append(self.start_ns)
         seconds = [ns // 1_000_000_000 for ns in nanos]
         return os.stat_result(
@@ -62,6 +66,17 @@ class Files:
                 *seconds, *(ns / 1e9 for ns in nanos), *nanos, 4096, blocks, real.st_rdev,
             )
         )  # fmt: skip
+
+
+class HeldFiles(Files):
+    """With a net below Python: it answers so already, and a second time would number anew."""
+
+    def __init__(self) -> None:
+        self.own_shown = {os.stat(folder).st_dev for folder in _OWN_FOLDERS}
+
+    def shown(self, real):
+        """``real``, which is what the guest sees."""
+        return real
 
 
 class DirEntry:
@@ -134,7 +149,7 @@ class Scan:
 
 def install(start_ns: int) -> None:
     """Put all of it behind ``os``."""
-    files = Files(start_ns)
+    files = HeldFiles() if NET.present else Files(start_ns)
     _install_folders(files)
     _install_imports(files)
     _install_links(files)
@@ -253,9 +268,12 @@ def _install_stat(files: Files) -> None:
     def fstat(fd):
         return shown(real_fstat(fd))
 
-    for function, name in ((stat, "stat"), (lstat, "lstat"), (fstat, "fstat")):
-        setattr(os, name, named(function, "posix", name))
-        setattr(posix, name, function)
+    if NET.present:
+        stat = real_stat
+    else:
+        for function, name in ((stat, "stat"), (lstat, "lstat"), (fstat, "fstat")):
+            setattr(os, name, named(function, "posix", name))
+            setattr(posix, name, function)
     # Sets of functions that tell what the platform can do; ours can what theirs can.
     for able in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
         able.update({stat} if real_stat in able else ())

@@ -9,6 +9,11 @@ does not run without.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,attr-defined,arg-type"
 
 import os
+import posix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 from . import clock
 
@@ -19,6 +24,7 @@ class Net:
     def __init__(self) -> None:
         self.present = False
         self.armed = False
+        self.tell: "Any" = None  # the kernel's numbers of a descriptor, once the net shows others
 
 
 NET = Net()
@@ -26,6 +32,21 @@ UNARMED = (
     b"os2: a program that this one started would draw time and entropy unseen (step %d of the net's "
     b"traps cannot be had again); run it in the same process\n"
 )
+
+
+_fstat = posix.fstat
+
+
+def identity(fd: int) -> "tuple[int, int]":
+    """Device and inode of ``fd`` as the kernel numbers them: the same in every process of a run.
+
+    What the guest is shown is numbered by each process for itself. Raises OSError as ``os.fstat``.
+    """
+    if NET.tell is not None:
+        told: tuple[int, int] = NET.tell(fd)
+        return told
+    found = _fstat(fd)
+    return found.st_dev, found.st_ino
 
 
 def _functions(*names):
@@ -60,14 +81,22 @@ def arm_as_parent() -> None:
 
 def install(seed: bytes, start: int) -> None:
     """Name the world to the net; without one, leave ``NET.present`` false."""
-    found = _functions("os2_world", "os2_reach")
+    found = _functions("os2_world", "os2_reach", "os2_identity")
     if found is None:
         return
-    call, world, reach = found
+    call, world, reach, look = found
     call(world, (seed, start.to_bytes(8, "little")))
 
     def passed(instant: int) -> None:
         call(reach, (instant.to_bytes(8, "little"),))
 
+    def tell(fd: int) -> "tuple[int, int]":
+        told = bytes(bytearray(16))  # a new object, which the net fills
+        code = call(look, (fd, told))
+        if code:
+            raise OSError(code, os.strerror(code))
+        return int.from_bytes(told[:8], "little"), int.from_bytes(told[8:], "little")
+
     clock.CLOCK.passed = passed
+    NET.tell = tell
     NET.present = True

@@ -18,7 +18,7 @@ import select
 import stat
 import sys
 
-from . import calls, locks
+from . import calls, locks, net
 from .calls import several
 from .clock import CLOCK, after, named
 
@@ -49,7 +49,7 @@ def _talks(fd: int) -> bool:
         return False
     if not stat.S_ISFIFO(found.st_mode) and not stat.S_ISSOCK(found.st_mode):
         return False
-    here = [found.st_dev, found.st_ino]
+    here = [*net.identity(fd)]
     return here not in (calls.STREAMS[:2], calls.STREAMS[2:4])
 
 

@@ -20,6 +20,7 @@ EXPORTED void os2_world(const uint8_t *seed, const uint8_t *first_instant)
     seed_entropy(seed);
     start_ns = start;
     atomic_store(&now_ns, start);
+    know_files();
     awake = 1;
 }
 

@@ -16,18 +16,24 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 
-#define ROOM 160
+#define ROOM 220 /* below the longest jump */
 #define ARGUMENT(n) (offsetof(struct seccomp_data, args) + 8 * (n))
 #define POINTER offsetof(struct seccomp_data, instruction_pointer)
 #define HIGH 4 /* the upper half of a word of 64 bits, little-endian */
 
-enum place { NEXT, ALLOW, TRAP, FORBID, LATER, WORLDS, LIBRARYS, PLACES };
+enum place { NEXT, ALLOW, TRAP, FORBID, LATER, WORLDS, LIBRARYS, LOADERS, PLACES };
 
 static const long of_the_world[] = {
     SYS_clock_gettime, SYS_gettimeofday, SYS_time, SYS_times, SYS_getrusage, SYS_getcpu, SYS_sysinfo,
     SYS_sched_getaffinity,
+};
+
+/* Of files: the loader asks too, before we are there. */
+static const long of_files[] = {
+    SYS_stat, SYS_lstat, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_statfs, SYS_fstatfs,
 };
 
 struct program {
@@ -90,6 +96,13 @@ static void rules(struct program *p)
     load(p, offsetof(struct seccomp_data, nr));
     for (size_t at = 0; at < sizeof of_the_world / sizeof *of_the_world; at++)
         equal(p, (uint32_t)of_the_world[at], WORLDS, NEXT);
+    for (size_t at = 0; at < sizeof of_files / sizeof *of_files; at++)
+        equal(p, (uint32_t)of_files[at], LOADERS, NEXT);
+    for (int at = 0; at < 2; at++) { /* what becomes code */
+        unless(p, at ? SYS_mprotect : SYS_mmap, 2);
+        load(p, ARGUMENT(2));
+        put(p, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, LOADERS, ALLOW);
+    }
     equal(p, SYS_execve, LIBRARYS, NEXT);
     equal(p, SYS_rt_sigprocmask, LIBRARYS, NEXT);
     equal(p, SYS_uname, LIBRARYS, NEXT);
@@ -141,10 +154,10 @@ static void resolve(struct program *p)
 
 static int divided(struct range range) { return range.low >> 32 != range.high >> 32; }
 
-int install_filter(struct range vdso, const struct range *libraries, int count)
+int install_filter(struct range vdso, struct range loader, const struct range *libraries, int count)
 {
     static struct program p;
-    if (divided(vdso) || count < 2)
+    if (divided(vdso) || divided(loader) || !loader.low || count < 2)
         return -1;
     memset(&p, 0, sizeof p);
     rules(&p);
@@ -162,7 +175,13 @@ int install_filter(struct range vdso, const struct range *libraries, int count)
     allow_from(&p, gate());
     for (int at = 0; at < count; at++)
         allow_from(&p, libraries[at]);
+    put(&p, BPF_JMP | BPF_JA, 0, NEXT, NEXT);
+    unsigned other_jump = p.length - 1;
+    p.at[LOADERS] = p.length;
+    allow_from(&p, gate());
+    allow_from(&p, loader);
     p.code[jump].k = p.length - jump - 1;
+    p.code[other_jump].k = p.length - other_jump - 1;
     answer(&p, TRAP, SECCOMP_RET_TRAP);
     p.at[LATER] = p.length;
     allow_from(&p, gate());

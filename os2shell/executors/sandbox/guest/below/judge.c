@@ -219,7 +219,7 @@ static int obeys_environment(const struct file *f)
 
 /* ---- libraries ---------------------------------------------------------------------------- */
 
-static int of_the_image(const char *path)
+int of_the_image(const char *path)
 {
     static const char *const places[] = {"/py/", "/os2/", "/lib", "/usr/"};
     for (size_t at = 0; at < sizeof places / sizeof *places; at++)
@@ -229,6 +229,7 @@ static int of_the_image(const char *path)
 }
 
 static int judge_file(const char *path, const char *paths, struct visit *visit, int depth);
+static int judge_open(int file, const char *real, const char *paths, struct visit *visit, int depth);
 
 /* The library ``name`` in the folders of ``paths``, with $ORIGIN the folder of ``beside``. */
 static int judge_named(const char *name, const char *paths, const char *beside, struct visit *visit, int depth)
@@ -313,12 +314,20 @@ static int new_to(struct visit *visit, const struct stat *status)
 static int judge_file(const char *path, const char *paths, struct visit *visit, int depth)
 {
     char real[PATH_MAX];
-    struct stat status;
     if (depth > DEPTH || !realpath(path, real) || of_the_image(real))
         return 0;
-    int file = open(real, O_RDONLY | O_CLOEXEC), outcome = 0;
+    int file = open(real, O_RDONLY | O_CLOEXEC);
     if (file < 0)
         return 0;
+    int outcome = judge_open(file, real, paths, visit, depth);
+    close(file);
+    return outcome;
+}
+
+static int judge_open(int file, const char *real, const char *paths, struct visit *visit, int depth)
+{
+    struct stat status;
+    int outcome = 0;
     if (!fstat(file, &status) && S_ISREG(status.st_mode) && status.st_size && new_to(visit, &status)) {
         size_t size = (size_t)status.st_size;
         const uint8_t *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
@@ -335,8 +344,42 @@ static int judge_file(const char *path, const char *paths, struct visit *visit, 
             munmap((void *)bytes, size);
         }
     }
-    close(file);
     return outcome;
+}
+
+int judge_mapped(int file, const char *path)
+{
+    char magic[SELFMAG];
+    struct visit visit = {.count = 0};
+    if (pread(file, magic, SELFMAG, 0) != SELFMAG || memcmp(magic, ELFMAG, SELFMAG))
+        return 0;
+    return judge_open(file, path, NULL, &visit, 0) ? -1 : 1;
+}
+
+const char *drawn_in(const uint8_t *from, const uint8_t *end, size_t *offset)
+{
+    uint8_t edge[8] = {0}; /* nothing may be readable before the first byte */
+    size_t some = (size_t)(end - from) < 6 ? (size_t)(end - from) : 6;
+    memcpy(edge + 2, from, some);
+    const char *what = NULL;
+    for (*offset = 0; *offset < 2 && !what; ++*offset)
+        what = drawing(edge + 2 + *offset, edge + 2 + some);
+    for (const uint8_t *at = from + 2; !what && at < end; at++) {
+        at = memchr(at, 0x0f, (size_t)(end - at));
+        if (!at)
+            return NULL;
+        *offset = (size_t)(at - from) + 1;
+        what = drawing(at, end);
+    }
+    --*offset;
+    return what;
+}
+
+const char *last_refusal(void)
+{
+    memcpy(handed, refused, WORD);
+    *refused = 0;
+    return handed;
 }
 
 /* The search path of the object that ``caller`` lies in, and its file. */

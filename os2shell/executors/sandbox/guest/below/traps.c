@@ -116,7 +116,7 @@ static void on_call(int number, siginfo_t *info, void *at)
 
 /* ---- arming ------------------------------------------------------------------------------- */
 
-struct found { struct range ranges[LIBRARIES]; int count; };
+struct found { struct range ranges[LIBRARIES], loader; int count; };
 
 /* The C library and the loader, whose own calls are not an extension's. */
 static int note_library(struct dl_phdr_info *object, size_t size, void *data)
@@ -133,6 +133,8 @@ static int note_library(struct dl_phdr_info *object, size_t size, void *data)
             struct range *range = &found->ranges[found->count++];
             range->low = object->dlpi_addr + part->p_vaddr;
             range->high = range->low + part->p_memsz;
+            if (!strncmp(name, "ld-", 3))
+                found->loader = *range;
         }
     }
     return 0;
@@ -163,13 +165,13 @@ static int stamp_is_trapped(void)
 EXPORTED int os2_arm(void)
 {
     struct range vdso;
-    struct found libraries = {.count = 0};
+    struct found libraries = {.loader = {0, 0}, .count = 0};
     if (armed)
         return 0;
     dl_iterate_phdr(note_library, &libraries);
     if (cover_vdso(&vdso))
         return 1;
-    if (!call_is_trapped() && install_filter(vdso, libraries.ranges, libraries.count))
+    if (!call_is_trapped() && install_filter(vdso, libraries.loader, libraries.ranges, libraries.count))
         return 2;
     time_stamps(0);
     if (!call_is_trapped() || !stamp_is_trapped()) {

@@ -63,6 +63,17 @@ void draw(void *into, size_t size);
 /* calls.c: whether a call is one that the world answers, and its answer into ``outcome``. */
 int answered(long number, const long *a, uintptr_t caller, long *outcome);
 
+/* numbers.c: what is shown for them; minus an error where there is no room. */
+long number_device(dev_t device);
+long number_inode(dev_t device, ino_t inode);
+
+/* files.c */
+void know_files(void);
+int file_answered(long number, const long *a, long *outcome);
+
+/* made.c */
+int code_answered(long number, const long *a, long *outcome);
+
 /* signals.c */
 enum { HELD_SIGNALS = 2 };
 int held(int number);
@@ -81,12 +92,19 @@ long start_program(long number, const long *a);
 extern const char os2_gate_end[]; /* what the instruction pointer is when the gate has entered */
 
 /* filter.c; nonzero where it cannot be had. */
-int install_filter(struct range vdso, const struct range *libraries, int count);
+int install_filter(struct range vdso, struct range loader, const struct range *libraries, int count);
 int must_be_held(long number);
 
 /* vdso.c; nonzero where the kernel's page cannot be covered. */
 int cover_vdso(struct range *found);
 #endif
+
+/* judge.c, of code that no dlopen loads. A file's verdict: 1 a library that may be loaded, 0 no library,
+ * -1 refused. What draws between two places, and how far from the first; NULL for nothing. */
+int of_the_image(const char *path);
+int judge_mapped(int file, const char *path);
+const char *drawn_in(const uint8_t *from, const uint8_t *end, size_t *offset);
+const char *last_refusal(void);
 
 /* instructions.c: the length of the instruction at ``at``, 0 where there is none; where its opcode is. */
 size_t instruction(const uint8_t *at, const uint8_t *end, const uint8_t **opcode);
