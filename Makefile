@@ -50,7 +50,7 @@ fuzz: $(READY)           ## a million inputs guided by coverage (INPUTS=N: as ma
 fuzz-quick: $(READY)     ## CI's short form
 	@sh .ci/fuzz $(BIN) 80000
 
-$(READY): pyproject.toml .ci/setup
+$(READY): pyproject.toml .ci/setup $(wildcard ledger/native/*.[ch])
 	@sh .ci/setup $(VENV)
 	@touch $@
 

@@ -5,6 +5,8 @@ import platform
 import subprocess
 from pathlib import Path
 
+from ledger import inner_loop
+
 
 def describe() -> dict[str, object]:
     return {
@@ -13,6 +15,7 @@ def describe() -> dict[str, object]:
         "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20,
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "inner_loop": "compiled" if inner_loop() is not None else "python",
         "git": _version("git"),
         "bubblewrap": _version("bwrap"),
     }

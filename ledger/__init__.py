@@ -135,6 +135,7 @@ if TYPE_CHECKING:
     from ledger.form.record import body_of as body_of
     from ledger.form.references import TREE_KEYS as TREE_KEYS
     from ledger.form.references import referred as referred
+    from ledger.native import inner_loop as inner_loop
     from ledger.privacy.subjects import Sealed as Sealed
     from ledger.privacy.subjects import Shredding as Shredding
     from ledger.privacy.subjects import Subjects as Subjects
@@ -290,6 +291,7 @@ _LATE = {
     "Record": "ledger.form.record",
     "TREE_KEYS": "ledger.form.references",
     "referred": "ledger.form.references",
+    "inner_loop": "ledger.native",
     "Sealed": "ledger.privacy.subjects",
     "Shredding": "ledger.privacy.subjects",
     "Subjects": "ledger.privacy.subjects",

@@ -18,7 +18,8 @@ from ledger.errors import DamagedError
 from ledger.form.canonical import Digest
 from ledger.storage import segment
 from ledger.storage.objects import ObjectStore
-from ledger.storage.segment import Frame, Run, Torn
+from ledger.storage.run import Run
+from ledger.storage.segment import Frame, Torn
 from ledger.storage.store import Position, Store
 from ledger.trust.checkpoint import carries
 from ledger.trust.endorsement import Pin

@@ -27,7 +27,9 @@ from ledger.errors import (
 from ledger.form import batch, canonical
 from ledger.form.canonical import Digest
 from ledger.form.record import CREATED, ENDORSED, ROTATED, Head, fields, genesis, link
-from ledger.storage.segment import Frame, Run
+from ledger.native import State, loop_for
+from ledger.storage.run import AROUND, Run
+from ledger.storage.segment import Frame
 from ledger.storage.store import Position
 from ledger.storage.waypoints import Waypoint
 from ledger.trust import checkpoint
@@ -112,7 +114,7 @@ class Follower:
     def follow(self, piece: Run | Frame, segment: int) -> None:
         """Take the next piece of ``segment``."""
         if isinstance(piece, Run):
-            self.take_records(piece.bodies, piece.digests)
+            self._take_run(piece)
         elif piece.is_checkpoint:
             self._take_checkpoint(piece, segment)
         else:
@@ -137,17 +139,49 @@ class Follower:
             self._begin(bodies[0])
         self._require_unrotated()
         for start in range(0, len(bodies), batch.MOST):
-            part = bodies[start : start + batch.MOST]
-            ends = digests[start : start + batch.MOST]
-            rows = self._take_together(part, ends)
-            if rows is None:
-                rows = self._take_each(part, ends)
-            if self.keys is not None:
-                self._follow_keys(rows, ends, last=start + len(part) == len(bodies))
+            part = slice(start, start + batch.MOST)
+            is_last = start + batch.MOST >= len(bodies)
+            rows = self._take_some(bodies[part], digests[part], last=is_last)
             if see is not None:
                 for values in rows:
                     see(values)
             del rows  # else the collector looks through these and the next ones, for nothing
+
+    def _take_run(self, run: Run) -> None:
+        """Take the next records: those that the inner loop does not, here."""
+        if self.size == 0 and len(run):
+            self._begin(run.bodies[0])
+        self._require_unrotated()
+        begin, stop, at = self.size, self.size + len(run), run.at
+        while True:
+            at = self._take_compiled(run, at)
+            if self.size == stop:
+                return
+            part = slice(self.size - begin, self.size - begin + batch.MOST)
+            bodies, digests = run.bodies[part], run.digests[part]
+            self._take_some(bodies, digests, last=self.size + len(bodies) == stop)
+            at += sum(map(len, bodies)) + AROUND * len(bodies)
+
+    def _take_compiled(self, run: Run, at: int) -> int:
+        """Take what the inner loop takes of ``run`` from ``at`` on; where that ends."""
+        loop = loop_for(run.end - at)
+        if loop is not None:
+            state = State(self.size, self.chain, self.hlc, self.frontier.hashes)
+            state, at = loop.follow(state, run.data, at, run.end)
+            self.frontier = Frontier.resumed(state.size, state.edge)
+            self.size, self.chain, self.hlc = state.size, Digest(state.chain), state.hlc
+        return at
+
+    def _take_some(
+        self, bodies: list[bytes], digests: list[bytes], *, last: bool
+    ) -> list[list[object]]:
+        """Take records and what they say of keys; returns the fields of each."""
+        rows = self._take_together(bodies, digests)
+        if rows is None:
+            rows = self._take_each(bodies, digests)
+        if self.keys is not None:
+            self._follow_keys(rows, digests, last=last)
+        return rows
 
     def _take_together(
         self, bodies: list[bytes], digests: list[bytes]

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from ledger.chain.follower import Follower
 from ledger.errors import DamagedError, EquivocationError, NoteError, RollbackError
 from ledger.storage import segment
-from ledger.storage.segment import Frame, Run, Torn
+from ledger.storage.run import Run
+from ledger.storage.segment import Frame, Torn
 from ledger.storage.store import Position, Store
 from ledger.trust import checkpoint
 

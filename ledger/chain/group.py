@@ -4,13 +4,11 @@ from collections.abc import Callable, Sequence
 from operator import lt
 from typing import Final, TypeAlias, overload
 
-from blake3 import blake3
-
 from ledger.errors import ClockError, EntryError
 from ledger.form import batch
 from ledger.form.canonical import Digest
 from ledger.form.record import MAX_U64, Entry, Record, body_of, unsealed
-from ledger.storage.segment import LENGTH
+from ledger.storage.run import Run
 
 _COUNTER_BITS: Final = 16
 _RESERVED: Final = "ledger."
@@ -28,36 +26,32 @@ class Group:
         self.size = size
         self.chain = chain
         self.hlc = hlc
-        self.bodies: list[bytes] = []
-        self.parts: list[bytes] = []
+        self._runs: list[Run] = []
 
     def seal(self, entries: Sequence[Entry], times: Times, node: str) -> "SealedRecords":
         """Add ``entries``, all or none."""
         moments = _after(self.hlc, times(self.hlc, len(entries)))
-        chain: bytes = self.chain
-        digests: list[bytes] = []
-        bodies: list[bytes] = []
+        chain, runs = self.chain, list[Run]()
         for start in range(0, len(entries), batch.MOST):
             stop = start + batch.MOST
             some = _bodies(entries[start:stop], self.size + start, moments[start:stop], node)
-            # link(), in place: a call for each record would cost a tenth of all its time
-            digests += [chain := blake3(body, key=chain).digest() for body in some]
-            bodies += some
-        self.take(bodies, digests, moments[-1] if moments else self.hlc)
-        return SealedRecords(bodies, digests)
+            runs.append(Run.linked(some, chain))
+            chain = runs[-1].last
+        run = Run.joined(runs)
+        self.take(run, moments[-1] if moments else self.hlc)
+        return SealedRecords(run)
 
-    def take(self, bodies: list[bytes], digests: list[bytes], hlc: int) -> None:
+    def take(self, run: Run, hlc: int) -> None:
         """Add records that are sealed already."""
-        self.bodies += bodies
-        frames = [b""] * (3 * len(bodies))
-        frames[0::3] = map(LENGTH.pack, map(len, bodies))
-        frames[1::3] = bodies
-        frames[2::3] = digests
-        self.parts += frames
-        self.size += len(bodies)
-        self.hlc = hlc
-        if digests:
-            self.chain = Digest(digests[-1])
+        if len(run):
+            self._runs.append(run)
+            self.size += len(run)
+            self.hlc = hlc
+            self.chain = run.last
+
+    def run(self) -> Run:
+        """All of it."""
+        return Run.joined(self._runs)
 
 
 def _bodies(entries: Sequence[Entry], seq: int, moments: Sequence[int], node: str) -> list[bytes]:
@@ -87,16 +81,16 @@ def _after(previous: int, moments: Sequence[int]) -> Sequence[int]:
 class SealedRecords(Sequence[Record]):
     """The records of one append; each is decoded when it is asked for, since few callers ask."""
 
-    __slots__ = ("_bodies", "_digests")
+    __slots__ = ("_run", "_which")
 
-    def __init__(self, bodies: list[bytes], digests: list[bytes]) -> None:
-        """Hold bodies with the chain digests after them."""
-        self._bodies = bodies
-        self._digests = digests
+    def __init__(self, run: Run, which: range | None = None) -> None:
+        """Hold a run, or ``which`` of its records."""
+        self._run = run
+        self._which = range(len(run)) if which is None else which
 
     def __len__(self) -> int:  # type: ignore[explicit-override]  # typing has it from 3.12
         """How many were appended."""
-        return len(self._bodies)
+        return len(self._which)
 
     @overload
     def __getitem__(self, index: int) -> Record: ...
@@ -107,8 +101,9 @@ class SealedRecords(Sequence[Record]):
     ) -> "Record | SealedRecords":
         """One record, or a part of them."""
         if isinstance(index, slice):
-            return SealedRecords(self._bodies[index], self._digests[index])
-        return unsealed(self._bodies[index], Digest(self._digests[index]))
+            return SealedRecords(self._run, self._which[index])
+        at = self._which[index]
+        return unsealed(self._run.bodies[at], Digest(self._run.digests[at]))
 
     def __eq__(self, other: object) -> bool:  # type: ignore[explicit-override]  # as above
         """Equal to every sequence of the same records."""

@@ -19,7 +19,8 @@ from ledger.chain.follower import Mark
 from ledger.chain.places import Places, load_mark, read_note
 from ledger.chain.sealing import nearest_mark, note_openings
 from ledger.errors import LedgerError
-from ledger.storage.segment import HEADER, LENGTH
+from ledger.storage.run import LENGTH
+from ledger.storage.segment import HEADER
 from ledger.storage.store import Position, Store
 from ledger.storage.waypoints import EDGE, INTERVAL, Waypoint
 from ledger.trust import checkpoint

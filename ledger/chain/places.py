@@ -17,7 +17,8 @@ from typing import Final
 from ledger.chain.follower import Mark
 from ledger.errors import LedgerError
 from ledger.form import canonical
-from ledger.storage.segment import CHECKPOINT_BIT, HEADER, LENGTH, TAIL_BYTES, check_header
+from ledger.storage.run import LENGTH, TAIL_BYTES
+from ledger.storage.segment import CHECKPOINT_BIT, HEADER, check_header
 from ledger.storage.store import Position, Store
 from ledger.trust import checkpoint
 from ledger.trust.endorsement import KeyHistory

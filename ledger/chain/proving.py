@@ -14,7 +14,7 @@ from ledger.chain.places import Places
 from ledger.errors import ProofError, PrunedError
 from ledger.form.record import Head
 from ledger.storage import segment
-from ledger.storage.segment import Run
+from ledger.storage.run import Run
 from ledger.storage.store import Position, Store
 from ledger.tiles.folder import TileFolder
 from ledger.tiles.form import WIDTH
@@ -99,7 +99,7 @@ class Proving:
         found = self._places.before(first)
         seq, at = found if found is not None else (0, Position(0, segment.HEADER.size))
         for run in self._runs(at):
-            stop = seq + len(run.bodies)
+            stop = seq + len(run)
             if stop > first:
                 yield from run.bodies[max(first - seq, 0) : last - seq]
             seq = stop

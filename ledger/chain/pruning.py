@@ -33,8 +33,9 @@ from ledger.form.record import Author, Entry, Record, fields, genesis
 from ledger.form.references import referred
 from ledger.storage import seals, segment
 from ledger.storage.file_objects import FileObjects
+from ledger.storage.run import Run
 from ledger.storage.seals import Seal
-from ledger.storage.segment import Frame, Run
+from ledger.storage.segment import Frame
 from ledger.storage.store import Position, Store
 from ledger.tiles.folder import TileFolder
 from ledger.tiles.form import WIDTH, TileAt

@@ -26,7 +26,8 @@ from ledger.form import batch
 from ledger.form.canonical import Digest
 from ledger.form.record import Record, genesis, link, unsealed
 from ledger.storage import segment
-from ledger.storage.segment import Frame, Run, Torn
+from ledger.storage.run import Run
+from ledger.storage.segment import Frame, Torn
 from ledger.storage.store import Position, Store
 from ledger.trust import checkpoint
 from ledger.trust.epochs import Epoch, Epochs
@@ -58,7 +59,7 @@ class Reading:
             if isinstance(piece, Run):
                 chain = _linked(piece, seq, chain)
                 waiting += _unsealed(piece, seq, max(first, seq), last)
-                seq += len(piece.bodies)
+                seq += len(piece)
                 if self.epochs is None:
                     yield from waiting
                     waiting = []
@@ -76,7 +77,7 @@ class Reading:
         seq, _, at = self._start(places, anchors, size - 1)
         for piece in self._pieces(at, seq):
             if isinstance(piece, Run):
-                seq += len(piece.bodies)
+                seq += len(piece)
             elif seq == size:
                 return piece.content
             if seq > size:
@@ -106,7 +107,7 @@ class Reading:
             if isinstance(piece, Run):
                 for body in piece.bodies:
                     chain = link(chain, body)
-                seq += len(piece.bodies)
+                seq += len(piece)
             elif seq - latest >= SPACING:
                 found[seq], latest = chain, seq
             if seq >= after.first:
@@ -192,12 +193,12 @@ def _linked(run: Run, seq: int, chain: Digest) -> Digest:
     if found != run.digests:
         bad = next(n for n, digest in enumerate(run.digests) if found[n] != digest)
         raise DamagedError(seq + bad, "expected the digest of its body, found another")
-    return Digest(run.digests[-1])
+    return run.last
 
 
 def _unsealed(run: Run, seq: int, first: int, last: int) -> Iterator[Record]:
     """The records from ``first`` up to ``last`` in ``run``, whose first record is ``seq``."""
-    for start in range(first, min(last, seq + len(run.bodies)), batch.MOST):
+    for start in range(first, min(last, seq + len(run)), batch.MOST):
         part = slice(start - seq, min(start + batch.MOST, last) - seq)
         bodies, digests = run.bodies[part], run.digests[part]
         found = batch.checked(bodies) if len(bodies) >= batch.LEAST else None

@@ -37,6 +37,7 @@ from ledger.form.record import (
     Record,
 )
 from ledger.storage import seals, segment
+from ledger.storage.run import Run
 from ledger.storage.segment import Frame
 from ledger.storage.store import Position, Store
 from ledger.storage.waypoints import Waypoint, due
@@ -46,7 +47,7 @@ from ledger.trust.endorsement import KeyHistory, certifies, read_endorsement
 from ledger.trust.epochs import Epochs
 from ledger.trust.keyring import Keyring
 from ledger.trust.keys import PublicKey, Signer
-from ledger.trust.merkle import Frontier, leaf_hashes
+from ledger.trust.merkle import Frontier
 
 if TYPE_CHECKING:
     from ledger.trust.kept import KeptHead
@@ -269,7 +270,7 @@ class Writer:
         made = Group(mark.size, mark.chain, mark.hlc)
         try:
             chain = self._follower.take_verbatim(body)
-            made.take([body], [chain], self._follower.hlc)
+            made.take(Run.of([body], [chain]), self._follower.hlc)
         finally:
             self._follower.rewind()
         self._write(made)
@@ -377,16 +378,17 @@ class Writer:
         What is large is written before its tree is hashed, so that the disk is at work meanwhile;
         a crash in between leaves a tail without a signature, like one within a single write.
         """
-        if not made.bodies:
+        run = made.run()
+        if not len(run):
             return
         synced, before = self._durability.synced, self._follower.mark
         if synced:
             self._store.objects.flush()
             self._sync_unsynced(before)
-        records = b"".join(made.parts)
+        records = run.data
         at = self._written_early(records) if synced and len(records) >= LARGE else None
         frontier = Frontier.resumed(before.size, before.edge)
-        frontier.extend(leaf_hashes(made.bodies))
+        run.grow(frontier)
         keys = keys or before.keys
         edge = tuple(frontier.hashes)
         is_due = due(before.start.offset, before.stop.offset + len(records))

@@ -33,7 +33,8 @@ from ledger.form.references import referred
 from ledger.storage import segment
 from ledger.storage.file_store import FileStore
 from ledger.storage.objects import CHUNK_BYTES, ObjectStore
-from ledger.storage.segment import Run, Torn
+from ledger.storage.run import Run
+from ledger.storage.segment import Torn
 from ledger.storage.store import Position
 from ledger.trust import checkpoint
 from ledger.trust.keys import PublicKey

@@ -18,7 +18,8 @@ from ledger.fleet.obstruction import Leaf, Obstruction, Statement, is_newer
 from ledger.form.record import CREATED, ROTATED, fields
 from ledger.storage import segment
 from ledger.storage.file_store import FileStore
-from ledger.storage.segment import Frame, Run, Torn
+from ledger.storage.run import Run
+from ledger.storage.segment import Frame, Torn
 from ledger.storage.store import Position, Store
 from ledger.trust import checkpoint
 from ledger.trust.epochs import successor

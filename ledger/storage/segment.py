@@ -1,44 +1,28 @@
 """The form of a segment: a header, then frames. Pure: bytes in, frames out.
 
-Header: 8 bytes magic, u32 format version, u32 segment number, all big-endian. Record frame: u32
-length, body, 32-byte chain digest. Checkpoint frame: u32 length with the high bit set, signed
+Header: 8 bytes magic, u32 format version, u32 segment number, all big-endian. Record frame: see
+``run``. Checkpoint frame: u32 length with the high bit set, signed
 note, 32-byte BLAKE3 of the note. Every segment but the first opens with the checkpoint frame that
 closed the one before.
 """
 
 import struct
-from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple, cast
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 from ledger.errors import DamagedError, FormatError
 from ledger.form.canonical import digest
 from ledger.form.record import MAX_BODY_BYTES
+from ledger.storage.run import AROUND, LENGTH, TAIL_BYTES, Run
 from ledger.storage.store import Position, Store
 from ledger.trust.note import MAX_NOTE_BYTES
 
 MAGIC: Final = b"OS2SEG\r\n"
 FORMAT: Final = 1
 HEADER: Final = struct.Struct(">8sII")
-LENGTH: Final = struct.Struct(">I")
-TAIL_BYTES: Final = 32
-_AROUND: Final = 36  # a frame is so much longer than its content
 CHECKPOINT_BIT: Final = 0x80000000
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 _CHUNK: Final = 1024 * 1024
-_LENGTHS_KNOWN: Final = 1024
-
-
-class _Parts(dict[int, Callable[[bytes, int], tuple[bytes, bytes, int]]]):
-    """By the length of a body: what parts body, digest and the next frame's length in one call."""
-
-    def __missing__(self, size: int) -> Callable[[bytes, int], tuple[bytes, bytes, int]]:
-        if len(self) >= _LENGTHS_KNOWN:
-            self.clear()
-        made = self[size] = struct.Struct(f">{size}s{TAIL_BYTES}sI").unpack_from
-        return cast("Callable[[bytes, int], tuple[bytes, bytes, int]]", made)
-
-
-_PARTS: Final = _Parts()
 
 
 class Frame(NamedTuple):
@@ -47,15 +31,6 @@ class Frame(NamedTuple):
     is_checkpoint: bool
     content: bytes
     tail: bytes
-    start: int
-    stop: int
-
-
-class Run(NamedTuple):
-    """Complete record frames that follow one another, between offsets ``start`` and ``stop``."""
-
-    bodies: list[bytes]
-    digests: list[bytes]
     start: int
     stop: int
 
@@ -125,8 +100,9 @@ def runs(store: Store, start: Position, stop: int) -> Iterator[Run | Frame | Tor
     segment, base = start
     data, cursor = b"", 0
     while base + cursor < stop:
-        run, cursor = _run(data, cursor, base)
-        if run.bodies:
+        run = Run.found(data, cursor, base)
+        cursor = run.end
+        if len(run):
             yield run
             if run.stop == stop:
                 return
@@ -141,32 +117,6 @@ def runs(store: Store, start: Position, stop: int) -> Iterator[Run | Frame | Tor
         cursor = found.stop - base
 
 
-def _run(data: bytes, cursor: int, base: int) -> tuple[Run, int]:
-    """The complete records in ``data`` from ``cursor`` on, and the place behind them."""
-    start, stop = base + cursor, len(data)
-    bodies: list[bytes] = []
-    digests: list[bytes] = []
-    if stop - cursor >= LENGTH.size:
-        (size,) = LENGTH.unpack_from(data, cursor)
-        cursor += LENGTH.size
-        last = stop - _AROUND
-        # A checkpoint's length has the high bit set, so that its end lies beyond every chunk.
-        while cursor + size <= last and 0 < size < MAX_BODY_BYTES:
-            body, digest, following = _PARTS[size](data, cursor)
-            bodies.append(body)
-            digests.append(digest)
-            cursor += size + _AROUND
-            size = following
-        if cursor + size + TAIL_BYTES <= stop and 0 < size < MAX_BODY_BYTES:  # nothing follows
-            middle = cursor + size
-            bodies.append(data[cursor:middle])
-            digests.append(data[middle : middle + TAIL_BYTES])
-            cursor = middle + TAIL_BYTES
-        else:
-            cursor -= LENGTH.size
-    return Run(bodies, digests, start, base + cursor), cursor
-
-
 def _other(
     store: Store, data: bytes, cursor: int, base: Position, stop: int
 ) -> Frame | Torn | None:
@@ -177,7 +127,7 @@ def _other(
         return None if have < room and room >= LENGTH.size else _torn(store, at, stop)
     word: int = LENGTH.unpack_from(data, cursor)[0]
     size = word & ~CHECKPOINT_BIT
-    need = size + _AROUND
+    need = size + AROUND
     if size == 0 or need > room:
         return _torn(store, at, stop, word)
     _check_length(word, size)

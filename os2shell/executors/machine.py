@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from ledger import Json
+from ledger import Json, inner_loop
 from os2shell.executors.guest import ImageSource
 from os2shell.executors.sandbox import probe, remedy_for
 from os2shell.model.capability import Capability
@@ -81,7 +81,7 @@ class MachineProber:
         checks = [_python(), _bubblewrap()]
         if checks[-1].ok:
             checks += [self._image(), *self._layers()]
-        checks += [_git(), self._network_check(), self._workspace_check()]
+        checks += [_git(), _inner_loop(), self._network_check(), self._workspace_check()]
         return [to_json(check) for check in checks]
 
     def _image(self) -> Check:
@@ -150,6 +150,17 @@ def _git() -> Check:
         return Check("git", f"git {git_version()}, for `os2 git`")
     except Os2Error as error:
         return Check("git", f"{error.found}, so `os2 git` is refused: {NO_GIT}")
+
+
+def _inner_loop() -> Check:
+    """How the ledger's inner loop runs; in Python it does the same, so nothing is lacking."""
+    if inner_loop() is not None:
+        return Check("ledger", "its inner loop is compiled")
+    return Check(
+        "ledger",
+        "its inner loop runs in Python, which is slower: install a C compiler (apt install gcc "
+        "libc6-dev), then os2shell again",
+    )
 
 
 def _roots() -> bool:
