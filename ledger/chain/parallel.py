@@ -1,11 +1,13 @@
-"""Stretches of a log followed by several processes, each with its own view of the directory.
+"""Stretches of a log followed by several at once, each with its own view of the directory.
 
-A process is started anew rather than forked, so that it shares no descriptor, lock or thread with
-this one. That takes a third of a second, so this process works as well: others are given a
-stretch, one at a time, only once they say that they are there, and a short log is followed before
-any is. They answer with bytes followed, then with an outcome.
+Where the inner loop is compiled, these are threads: it lets them run at once. Else, and where the
+content of objects is looked at as well, which is Python's work, they are processes, started anew
+rather than forked, so that they share no descriptor, lock or thread with this one. That takes a
+third of a second, so this process works as well: others are given a stretch, one at a time, only
+once they say that they are there, and a short log is followed before any is. They answer with
+bytes followed, then with an outcome.
 Nothing is decided here: a stretch that did not hold ends the handing out of those behind it, and
-``verifying`` looks at it again, in order. A process that dies is worth a stretch without outcome.
+``verifying`` looks at it again, in order. A member that dies is worth a stretch without outcome.
 
 A program that asks for several jobs must guard its main module (``if __name__ == "__main__"``),
 as ``multiprocessing`` demands of everybody who starts processes anew.
@@ -14,6 +16,7 @@ as ``multiprocessing`` demands of everybody who starts processes anew.
 import gc
 import multiprocessing
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
@@ -23,6 +26,7 @@ from typing import Final
 
 from ledger.chain.auditing import Audit, Outcome, Progress, Stretch, Terms
 from ledger.errors import LedgerError
+from ledger.native import inner_loop
 from ledger.storage.file_store import FileStore
 
 _TELL_EVERY: Final = 4 * 1024 * 1024
@@ -45,7 +49,7 @@ def follow_all(
 
 
 class _Crew:
-    """The other processes of one audit and who has which stretch."""
+    """The other members of one audit and who has which stretch."""
 
     def __init__(self, terms: Terms, stretches: Sequence[Stretch], progress: Progress) -> None:
         self.outcomes: list[Outcome | None] = [None] * len(stretches)
@@ -53,19 +57,17 @@ class _Crew:
         self._stretches = stretches
         self._progress = progress
         self._waiting = deque(range(len(stretches)))
-        self._members: dict[Connection, SpawnProcess] = {}
+        self._members: dict[Connection, SpawnProcess | _Thread] = {}
         self._heard: set[Connection] = set()
         self._holds: dict[Connection, int] = {}
 
     def start(self, count: int) -> None:
-        """Start so many processes beside this one."""
-        context = multiprocessing.get_context("spawn")
+        """Start so many members beside this one."""
+        is_compiled = inner_loop() is not None and not self._terms.objects
+        begin = _begin_thread if is_compiled else _begin_process
         for _ in range(count):
-            mine, theirs = context.Pipe()
-            member = context.Process(target=serve, args=(theirs, self._terms), daemon=True)
-            with closing(theirs):
-                member.start()
-            self._members[mine] = member
+            mine, theirs = multiprocessing.Pipe()
+            self._members[mine] = begin(theirs, self._terms)
             self._heard.add(mine)
 
     def work(self) -> None:
@@ -78,7 +80,7 @@ class _Crew:
             self._listen(None)
 
     def stop(self) -> None:
-        """End all processes; what any may still be at is of no use any more."""
+        """End all members; what any may still be at is of no use any more."""
         for channel, member in self._members.items():
             channel.close()
             member.terminate()
@@ -126,10 +128,38 @@ class _Crew:
             self._waiting = deque(each for each in self._waiting if each < number)
 
 
-def serve(channel: Connection, terms: Terms) -> None:
-    """Follow what ``channel`` gives until it closes; the main function of a process."""
+class _Thread(threading.Thread):
+    """A member in this process; nothing ends it but its channel, which closes before."""
+
+    def terminate(self) -> None:
+        """Leave it to end: it will say how far it came, and hear that nobody listens."""
+
+    kill = close = terminate
+
+
+def _begin_thread(channel: Connection, terms: Terms) -> _Thread:
+    member = _Thread(target=serve, args=(channel, terms), daemon=True)
+    member.start()
+    return member
+
+
+def _begin_process(channel: Connection, terms: Terms) -> SpawnProcess:
+    context = multiprocessing.get_context("spawn")
+    member = context.Process(target=_serve_alone, args=(channel, terms), daemon=True)
+    with closing(channel):
+        member.start()
+    return member
+
+
+def _serve_alone(channel: Connection, terms: Terms) -> None:
+    """``serve``, as the main function of a process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who started this one ends it
     gc.disable()  # following makes no cycles, and looking for them takes a twentieth of it
+    serve(channel, terms)
+
+
+def serve(channel: Connection, terms: Terms) -> None:
+    """Follow what ``channel`` gives until it closes."""
     with suppress(EOFError, OSError), closing(channel):
         channel.send(_READY)
         while True:

@@ -1,4 +1,4 @@
-"""Several processes verify, and the verdict is that of one, word for word."""
+"""Several threads or processes verify, and the verdict is that of one, word for word."""
 
 import io
 import json
@@ -53,6 +53,26 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def log(original: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(original, tmp_path / "log"))
+
+
+@pytest.fixture(params=["threads", "processes"])
+def crew(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Who shares the work: threads as where the inner loop is compiled, processes as elsewhere."""
+    assert isinstance(request.param, str)
+    loop = parallel.inner_loop()
+    assert loop is not None
+    monkeypatch.setattr(
+        parallel, "inner_loop", lambda: loop if request.param == "threads" else None
+    )
+    return request.param
+
+
+def nobody_is_left() -> bool:
+    until = time.monotonic() + 10
+    while any(isinstance(each, parallel._Thread) for each in threading.enumerate()):
+        if time.monotonic() > until:
+            return False
+    return not multiprocessing.active_children()
 
 
 def path_of(directory: Path, number: int) -> Path:
@@ -117,17 +137,24 @@ TAMPERINGS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("objects", [False, True])
 @pytest.mark.parametrize("name", TAMPERINGS)
-def test_the_verdict_is_that_of_one_pass(log: Path, signer: Signer, name: str) -> None:
+def test_the_verdict_is_that_of_one_pass(
+    log: Path, signer: Signer, name: str, *, objects: bool
+) -> None:
+    """With objects it is processes that share the work, without them threads."""
     TAMPERINGS[name](log)
-    alone = verify(log, signer.public, objects=True)
-    assert verify(log, signer.public, objects=True, jobs=3) == alone
+    alone = verify(log, signer.public, objects=objects)
+    assert verify(log, signer.public, objects=objects, jobs=3) == alone
     assert (alone.status == "ok") == (
-        name in {"nothing", "no published head", "no seals"} or name.startswith("a seal")
+        name in {"nothing", "no published head", "no seals"}
+        or name.startswith("a seal")
+        or (name == "an object" and not objects)
     )
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("crew")
 def test_without_a_key_the_named_one_is_used(log: Path) -> None:
     assert verify(log, jobs=2) == verify(log)
     assert verify(log, jobs=2).trusted is False
@@ -136,6 +163,7 @@ def test_without_a_key_the_named_one_is_used(log: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("crew")
 def test_a_forged_seal_costs_time_and_nothing_else(log: Path, signer: Signer) -> None:
     alone = verify(log, signer.public)
     forged_seal(log, signer)
@@ -169,8 +197,9 @@ def test_progress_is_told_in_bytes_and_reaches_the_end(log: Path, signer: Signer
 
 
 @pytest.fixture
-def killing() -> Iterator[None]:
+def killing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Kills the first process that is started, as soon as it is there."""
+    monkeypatch.setattr(parallel, "inner_loop", lambda: None)
     stop = threading.Event()
 
     def kill() -> None:
@@ -195,6 +224,7 @@ def test_a_process_that_dies_changes_nothing(log: Path, signer: Signer) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("crew")
 def test_what_lies_behind_a_bad_stretch_is_not_handed_out(log: Path, signer: Signer) -> None:
     flip(path_of(log, 0), 900)
     store = FileStore(log, read_only=True)
@@ -207,19 +237,22 @@ def test_what_lies_behind_a_bad_stretch_is_not_handed_out(log: Path, signer: Sig
     assert outcomes[0] is not None
     assert not outcomes[0].good
     assert outcomes[1:] == [None] * (len(stretches) - 1)
-    assert not multiprocessing.active_children()
+    assert nobody_is_left()
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("crew")
 def test_others_take_their_share_once_they_are_there(
     log: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And not before: this process follows, and listens, until another says that it is there."""
+    """And not before: this thread follows, and listens, until another says that it is there."""
     mine: list[Stretch] = []
     given: list[int] = []
     follow, give = parallel._followed, parallel._Crew._give
 
     def waiting(terms: Terms, stretch: Stretch, told: parallel._Told) -> Outcome | None:
+        if threading.current_thread() is not threading.main_thread():
+            return follow(terms, stretch, told)
         mine.append(stretch)
         until = time.monotonic() + 60
         while not given and time.monotonic() < until:
@@ -242,10 +275,11 @@ def test_others_take_their_share_once_they_are_there(
     assert mine[0] == stretches[0]
     assert given
     assert len(mine) + len(given) == len(stretches)
-    assert not multiprocessing.active_children()
+    assert nobody_is_left()
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("crew")
 def test_a_short_log_waits_for_nobody(
     log: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,18 +287,19 @@ def test_a_short_log_waits_for_nobody(
     monkeypatch.setattr(parallel._Crew, "_listen", lambda self, timeout: None)
     alone = verify(log, signer.public)
     assert verify(log, signer.public, jobs=2) == alone
-    assert not multiprocessing.active_children()
+    assert nobody_is_left()
 
 
 @pytest.mark.slow
-def test_an_interrupt_ends_all_processes(log: Path, signer: Signer) -> None:
+@pytest.mark.usefixtures("crew")
+def test_an_interrupt_ends_all(log: Path, signer: Signer) -> None:
     def interrupt(count: int) -> None:
         raise KeyboardInterrupt
 
     stretches = [Stretch(0, (path_of(log, 0).stat().st_size,), None, is_end=False)]
     with pytest.raises(KeyboardInterrupt):
         parallel.follow_all(Terms(log, signer.public, None), stretches * 4, 2, interrupt)
-    assert not multiprocessing.active_children()
+    assert nobody_is_left()
 
 
 @pytest.mark.slow
@@ -305,7 +340,8 @@ def test_the_bar_waits_a_second_and_wipes_itself(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.slow
-def test_processes_leave_nothing_for_this_one(
+@pytest.mark.usefixtures("crew")
+def test_others_leave_nothing_for_this_one(
     log: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[list[Stretch]] = []
