@@ -27,6 +27,7 @@ from ledger import (
     write_bundle,
 )
 from ledger.chain.follower import Follower
+from ledger.native import inner_loop
 from ledger.storage import segment
 from ledger.storage.seals import Seal, State
 from ledger.storage.store import Position
@@ -43,6 +44,7 @@ from ledger.trust.merkle import (
     verify_consistency,
     verify_inclusion,
 )
+from tests.ledger.both_ways import judge_both_ways
 
 ORIGIN: Final = "test.example/log"
 SIGNER: Final = Signer(ORIGIN, bytes(range(32)))
@@ -146,8 +148,14 @@ def _forms() -> Iterator[Target]:
         finally:
             follower.rewind()
 
+    def body_both_ways(data: bytes) -> None:
+        if loop is not None:
+            judge_both_ways(loop, data)
+        body(data)
+
+    loop = inner_loop()
     bodies = [_fresh().append(entry)[0].body for entry in ENTRIES]
-    yield Target("record bodies", tuple(bodies), body, 200_000)
+    yield Target("record bodies", tuple(bodies), body_both_ways, 200_000)
 
 
 def _trust(log: TokenSignatureLedger) -> Iterator[Target]:

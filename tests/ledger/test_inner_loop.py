@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ledger.native
-from ledger import CanonicalError, Entry, Signer, TokenSignatureLedger, body_of, verify
-from ledger.form.record import fields, genesis, link
+from ledger import Entry, Signer, TokenSignatureLedger, body_of, verify
+from ledger.form.record import genesis
 from ledger.native import State, compiling, inner_loop, library
 from ledger.native.library import InnerLoop
 from ledger.storage.run import AROUND, Run
 from ledger.trust.merkle import Frontier, leaf_hashes
+from tests.ledger.both_ways import judge_both_ways, python_run
 from tests.ledger.test_ledger_batch import ATTRIBUTES, DIGESTS, TEXT
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "BLAKE3-team_BLAKE3" / "test_vectors.json"
@@ -39,33 +40,6 @@ def in_python() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ledger.native, "inner_loop", lambda: None)
         yield
-
-
-def python_run(bodies: list[bytes], chain: bytes) -> Run:
-    return Run.of(bodies, [chain := link(chain, body) for body in bodies])
-
-
-def is_taken(loop: InnerLoop, body: bytes, seq: int, hlc: int) -> bool:
-    """Whether the loop takes ``body`` as a record of its own place."""
-    chain, edge = bytes(32), [bytes(32)] * seq.bit_count()
-    frame = python_run([body], chain).data
-    after, end = loop.follow(State(seq, chain, hlc - 1, edge), frame, 0, len(frame))
-    assert (end, after.size) in {(0, seq), (len(frame), seq + 1)}
-    return end > 0
-
-
-def is_good(loop: InnerLoop, body: bytes) -> None:
-    """Judge ``body`` both ways."""
-    try:
-        values = fields(body)
-    except CanonicalError:
-        assert not is_taken(loop, body, 0, 1)
-        return
-    seq, hlc, kind = values[1], values[2], values[7]
-    assert isinstance(seq, int)
-    assert isinstance(hlc, int)
-    if hlc > 0 and seq < MOST:
-        assert is_taken(loop, body, seq, hlc) == (not str(kind).startswith("ledger."))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +97,7 @@ def test_every_good_body_is_taken(  # noqa: PLR0913, PLR0917 - the fields of a r
     hlc: int,
 ) -> None:
     entry = Entry(text + "k", attributes, text, text, text, payload, commitment)  # type: ignore[arg-type]
-    is_good(loop, body_of(entry, seq, hlc, text))
+    judge_both_ways(loop, body_of(entry, seq, hlc, text))
 
 
 @given(ATTRIBUTES, TEXT, DIGESTS, st.data())
@@ -142,7 +116,7 @@ def test_an_altered_body_is_taken_only_where_python_takes_it(
         body[at : at + cut] = data.draw(st.binary(max_size=3))
         if not body:
             return
-    is_good(loop, bytes(body))
+    judge_both_ways(loop, bytes(body))
 
 
 def record(attributes: bytes, *, kind: bytes = b"\xa1k", after: bytes = b"\xc0\xc0") -> bytes:
@@ -177,9 +151,9 @@ VALUES = [
 
 @pytest.mark.parametrize("value", [each for row in VALUES for each in row.split(b" ")])
 def test_each_rule_of_the_form(loop: InnerLoop, value: bytes) -> None:
-    is_good(loop, record(b"\x81\xa1a" + value))
-    is_good(loop, record(b"\x81\xa1a\x92\xc0" + value))
-    is_good(loop, record(value))
+    judge_both_ways(loop, record(b"\x81\xa1a" + value))
+    judge_both_ways(loop, record(b"\x81\xa1a\x92\xc0" + value))
+    judge_both_ways(loop, record(value))
 
 
 @pytest.mark.parametrize(
@@ -205,7 +179,7 @@ def test_each_rule_of_the_form(loop: InnerLoop, value: bytes) -> None:
     ],
 )
 def test_each_rule_of_a_record(loop: InnerLoop, body: bytes) -> None:
-    is_good(loop, body)
+    judge_both_ways(loop, body)
 
 
 def log_of(path: Path, groups: int = 3) -> Path:
