@@ -123,8 +123,13 @@ def record(attributes: bytes, *, kind: bytes = b"\xa1k", after: bytes = b"\xc0\x
     return b"\x9b\x01\x05\x09\xa1n\xa0\xa0\xa0" + kind + attributes + after
 
 
-NESTED = [b"\x81\xa1a" + b"\x91" * depth + b"\xc0" for depth in (30, 31, 32, 33)]
+NESTED = [
+    b"\x81\xa1a" + inner * depth + b"\xc0"
+    for inner in (b"\x91", b"\x81\xa1a")
+    for depth in (30, 31, 32, 33)
+]
 VALUES = [
+    b"\x92\xa1\xc2\x80 \x92\xa2\xe2\x82\x80 \x92\xa1\xf0\x90",
     b"\x00 \x7f \xcc\x7f \xcc\x80 \xcd\x00\xff \xcd\x01\x00 \xce\x00\x00\xff\xff \xce\x00\x01\x00\x00",
     b"\xcf\x00\x00\x00\x00\xff\xff\xff\xff \xcf\x00\x00\x00\x01\x00\x00\x00\x00 \xcf" + b"\xff" * 8,
     b"\xe0 \xff \xd0\xe0 \xd0\xdf \xd0\x80 \xd0\x01 \xd1\xff\x80 \xd1\xff\x7f \xd1\x80\x00 \xd1\x00\x01",
@@ -172,6 +177,7 @@ def test_each_rule_of_the_form(loop: InnerLoop, value: bytes) -> None:
         record(b"\x80", after=b"\xc4\x20" + bytes(32) + b"\xc0"),
         record(b"\x80", after=b"\xc0\xc4\x1f" + bytes(31)),
         record(b"\x80", after=b"\xc0\xc4\x20" + bytes(31)),
+        record(b"\x80", after=b"\xc4\x1f" + bytes(31) + b"\xc0\xc0"),
         record(b"\x80")[:-3],
         b"\x9b",
         b"\x9a" + record(b"\x80")[1:],
