@@ -178,6 +178,7 @@ def test_each_rule_of_the_form(loop: InnerLoop, value: bytes) -> None:
         record(b"\x80", after=b"\xc0\xc4\x1f" + bytes(31)),
         record(b"\x80", after=b"\xc0\xc4\x20" + bytes(31)),
         record(b"\x80", after=b"\xc4\x1f" + bytes(31) + b"\xc0\xc0"),
+        record(b"\x80", after=b"\xd9\x20" + bytes(32) + b"\xc0"),
         record(b"\x80")[:-3],
         b"\x9b",
         b"\x9a" + record(b"\x80")[1:],
