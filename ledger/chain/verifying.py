@@ -5,8 +5,8 @@ accounted for, an end without signature counts against the ledger, the published
 be one that the log contains, and the objects that records lead to must have their digests.
 
 With several jobs the log is cut where seals claim its state, and stretches are followed by several
-processes. The claims are checked last, in order: each stretch must be left in exactly the state in
-which the next began. Whatever does not hold is followed again by this process, in order, from the
+at once. The claims are checked last, in order: each stretch must be left in exactly the state in
+which the next began. Whatever does not hold is followed again, in order, from the
 last state that did; so the verdict is that of one pass, word for word.
 
 A verdict without a key from outside is the ledger's word about itself (``trusted`` is False): it
@@ -83,7 +83,7 @@ def verify(
     """Audit the ledger in ``directory``; with ``objects`` also the content its records lead to.
 
     ``public_key`` is what you trust: the key of any epoch, the root's, or a table of epochs.
-    ``jobs`` processes share the work (``parallel`` says what that asks of the program);
+    ``jobs`` share the work (``parallel`` says who they are, and what that asks of the program);
     ``progress`` is told the bytes followed and the bytes in all.
     """
     audit = _Verifying(Terms(directory, public_key, None, objects), progress)

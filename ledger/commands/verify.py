@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_count,
         default=len(os.sched_getaffinity(0)),
         metavar="N",
-        help="processes that share the work (default: as many as there are cores)",
+        help="how many share the work (default: as many as there are cores)",
     )
     parser.add_argument(
         "--epoch-days",
