@@ -12,7 +12,7 @@ owner must not go on. Not here: reading files, deciding what a torn end means.
 
 from collections.abc import Callable
 from operator import itemgetter, lt
-from typing import Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from blake3 import blake3
 
@@ -38,6 +38,9 @@ from ledger.trust.endorsement import KeyHistory, Pin, judge
 from ledger.trust.epochs import Epochs
 from ledger.trust.keys import PublicKey
 from ledger.trust.merkle import Frontier, leaf_hash, leaf_hashes
+
+if TYPE_CHECKING:
+    from ledger.native.library import InnerLoop
 
 _OF_KEYS: Final = frozenset({ROTATED, ENDORSED})
 _KIND: Final = itemgetter(7)
@@ -114,7 +117,11 @@ class Follower:
     def follow(self, piece: Run | Frame, segment: int) -> None:
         """Take the next piece of ``segment``."""
         if isinstance(piece, Run):
-            self._take_run(piece)
+            loop = loop_for(piece.end - piece.at)
+            if loop is None:
+                self.take_records(piece.bodies, piece.digests)
+            else:
+                self._take_run(piece, loop)
         elif piece.is_checkpoint:
             self._take_checkpoint(piece, segment)
         else:
@@ -147,30 +154,23 @@ class Follower:
                     see(values)
             del rows  # else the collector looks through these and the next ones, for nothing
 
-    def _take_run(self, run: Run) -> None:
-        """Take the next records: those that the inner loop does not, here."""
-        if self.size == 0 and len(run):
+    def _take_run(self, run: Run, loop: "InnerLoop") -> None:
+        """Take the next records by the inner loop, and here what it leaves."""
+        if self.size == 0:
             self._begin(run.bodies[0])
         self._require_unrotated()
-        begin, stop, at = self.size, self.size + len(run), run.at
+        begin, stop, at = self.size, self.size + run.count, run.at
         while True:
-            at = self._take_compiled(run, at)
+            state = State(self.size, self.chain, self.hlc, self.frontier.hashes)
+            state, at = loop.follow(state, run.data, at, run.end)
+            self.frontier = Frontier.resumed(state.size, state.edge)
+            self.size, self.chain, self.hlc = state.size, Digest(state.chain), state.hlc
             if self.size == stop:
                 return
             part = slice(self.size - begin, self.size - begin + batch.MOST)
             bodies, digests = run.bodies[part], run.digests[part]
             self._take_some(bodies, digests, last=self.size + len(bodies) == stop)
             at += sum(map(len, bodies)) + AROUND * len(bodies)
-
-    def _take_compiled(self, run: Run, at: int) -> int:
-        """Take what the inner loop takes of ``run`` from ``at`` on; where that ends."""
-        loop = loop_for(run.end - at)
-        if loop is not None:
-            state = State(self.size, self.chain, self.hlc, self.frontier.hashes)
-            state, at = loop.follow(state, run.data, at, run.end)
-            self.frontier = Frontier.resumed(state.size, state.edge)
-            self.size, self.chain, self.hlc = state.size, Digest(state.chain), state.hlc
-        return at
 
     def _take_some(
         self, bodies: list[bytes], digests: list[bytes], *, last: bool

@@ -43,9 +43,9 @@ class Group:
 
     def take(self, run: Run, hlc: int) -> None:
         """Add records that are sealed already."""
-        if len(run):
+        if run.count:
             self._runs.append(run)
-            self.size += len(run)
+            self.size += run.count
             self.hlc = hlc
             self.chain = run.last
 
@@ -86,7 +86,7 @@ class SealedRecords(Sequence[Record]):
     def __init__(self, run: Run, which: range | None = None) -> None:
         """Hold a run, or ``which`` of its records."""
         self._run = run
-        self._which = range(len(run)) if which is None else which
+        self._which = range(run.count) if which is None else which
 
     def __len__(self) -> int:  # type: ignore[explicit-override]  # typing has it from 3.12
         """How many were appended."""

@@ -99,7 +99,7 @@ class Proving:
         found = self._places.before(first)
         seq, at = found if found is not None else (0, Position(0, segment.HEADER.size))
         for run in self._runs(at):
-            stop = seq + len(run)
+            stop = seq + run.count
             if stop > first:
                 yield from run.bodies[max(first - seq, 0) : last - seq]
             seq = stop

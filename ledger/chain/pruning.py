@@ -254,10 +254,10 @@ def _body(store: Store, seq: int, mark: Mark) -> bytes | None:
         for piece in _pieces(store, each, mark.stop) if each >= 0 else ():
             if isinstance(piece, Frame):
                 at = checkpoint.read(piece.content).size
-            elif at <= seq < at + len(piece.bodies):
+            elif at <= seq < at + piece.count:
                 return piece.bodies[seq - at]
             elif isinstance(piece, Run):
-                at += len(piece.bodies)
+                at += piece.count
     return None
 
 

@@ -59,7 +59,7 @@ class Reading:
             if isinstance(piece, Run):
                 chain = _linked(piece, seq, chain)
                 waiting += _unsealed(piece, seq, max(first, seq), last)
-                seq += len(piece)
+                seq += piece.count
                 if self.epochs is None:
                     yield from waiting
                     waiting = []
@@ -77,7 +77,7 @@ class Reading:
         seq, _, at = self._start(places, anchors, size - 1)
         for piece in self._pieces(at, seq):
             if isinstance(piece, Run):
-                seq += len(piece)
+                seq += piece.count
             elif seq == size:
                 return piece.content
             if seq > size:
@@ -107,7 +107,7 @@ class Reading:
             if isinstance(piece, Run):
                 for body in piece.bodies:
                     chain = link(chain, body)
-                seq += len(piece)
+                seq += piece.count
             elif seq - latest >= SPACING:
                 found[seq], latest = chain, seq
             if seq >= after.first:
@@ -198,7 +198,7 @@ def _linked(run: Run, seq: int, chain: Digest) -> Digest:
 
 def _unsealed(run: Run, seq: int, first: int, last: int) -> Iterator[Record]:
     """The records from ``first`` up to ``last`` in ``run``, whose first record is ``seq``."""
-    for start in range(first, min(last, seq + len(run)), batch.MOST):
+    for start in range(first, min(last, seq + run.count), batch.MOST):
         part = slice(start - seq, min(start + batch.MOST, last) - seq)
         bodies, digests = run.bodies[part], run.digests[part]
         found = batch.checked(bodies) if len(bodies) >= batch.LEAST else None

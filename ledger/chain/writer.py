@@ -379,7 +379,7 @@ class Writer:
         a crash in between leaves a tail without a signature, like one within a single write.
         """
         run = made.run()
-        if not len(run):
+        if not run.count:
             return
         synced, before = self._durability.synced, self._follower.mark
         if synced:

@@ -5,6 +5,7 @@ done by the compiled inner loop where there is one and the run is long enough, e
 """
 
 import struct
+import sys
 from collections.abc import Callable
 from itertools import accumulate
 from typing import Final, Self, cast
@@ -21,6 +22,9 @@ TAIL_BYTES: Final = 32
 AROUND: Final = LENGTH.size + TAIL_BYTES
 """A frame is so much longer than its content."""
 _LENGTHS_KNOWN: Final = 1024
+_FEW: Final = 8
+"""Runs of so many are parted sooner than the inner loop is called."""
+_ALL: Final = sys.maxsize
 
 
 class _Parts(dict[int, Callable[[bytes, int], tuple[bytes, bytes, int]]]):
@@ -37,37 +41,41 @@ _PARTS: Final = _Parts()
 
 
 class Run:
-    """The frames in ``data`` from ``at`` to ``end``; ``base`` is where ``data`` lies in a segment.
+    """``count`` frames in ``data`` from ``at`` to ``end``; ``base`` is where ``data`` begins.
 
     Parted into bodies and digests when somebody asks for them.
     """
 
-    __slots__ = ("_bodies", "_count", "_digests", "at", "base", "data", "end")
+    __slots__ = ("_bodies", "_digests", "at", "base", "count", "data", "end")
 
-    def __init__(  # noqa: PLR0913 - what it is made of
+    def __init__(  # noqa: PLR0913, PLR0917 - made for each group that is read: names take time
         self,
         data: bytes,
         at: int,
         end: int,
         count: int,
         base: int = 0,
-        *,
         bodies: list[bytes] | None = None,
         digests: list[bytes] | None = None,
     ) -> None:
         """Hold what the caller knows to be ``count`` complete frames."""
-        self.data, self.at, self.end, self.base = data, at, end, base
-        self._count, self._bodies, self._digests = count, bodies, digests
+        self.data = data
+        self.at = at
+        self.end = end
+        self.count = count
+        self.base = base
+        self._bodies = bodies
+        self._digests = digests
 
     @classmethod
     def found(cls, data: bytes, at: int, base: int) -> Self:
         """The complete record frames that begin at ``at``; there may be none."""
         loop = loop_for(len(data) - at)
-        if loop is not None:
-            end, count = loop.span(data, at)
-            return cls(data, at, end, count, base)
-        end, bodies, digests = _parted(data, at)
-        return cls(data, at, end, len(bodies), base, bodies=bodies, digests=digests)
+        end, bodies, digests = _parted(data, at, _ALL if loop is None else _FEW)
+        if loop is None or len(bodies) <= _FEW:
+            return cls(data, at, end, len(bodies), base, bodies, digests)
+        end, more = loop.span(data, end)
+        return cls(data, at, end, len(bodies) + more, base)
 
     @classmethod
     def linked(cls, bodies: list[bytes], chain: bytes) -> Self:
@@ -87,7 +95,7 @@ class Run:
         frames[1::3] = bodies
         frames[2::3] = digests
         data = b"".join(frames)
-        return cls(data, 0, len(data), len(bodies), bodies=bodies, digests=digests)
+        return cls(data, 0, len(data), len(bodies), 0, bodies, digests)
 
     @classmethod
     def joined(cls, runs: list[Self]) -> Self:
@@ -95,11 +103,7 @@ class Run:
         if len(runs) == 1:
             return runs[0]
         data = b"".join(run.data for run in runs)
-        return cls(data, 0, len(data), sum(map(len, runs)))
-
-    def __len__(self) -> int:
-        """How many records."""
-        return self._count
+        return cls(data, 0, len(data), sum(run.count for run in runs))
 
     @property
     def start(self) -> int:
@@ -115,7 +119,7 @@ class Run:
     def bodies(self) -> list[bytes]:
         """The body of each record."""
         if self._bodies is None:
-            _, self._bodies, self._digests = _parted(self.data[: self.end], self.at)
+            _, self._bodies, self._digests = _parted(self.frames, 0, _ALL)
         return self._bodies
 
     @property
@@ -144,11 +148,11 @@ class Run:
         if edge is None:
             tree.extend(leaf_hashes(self.bodies))
         else:
-            tree.size, tree.hashes = tree.size + len(self), edge
+            tree.size, tree.hashes = tree.size + self.count, edge
 
 
-def _parted(data: bytes, at: int) -> tuple[int, list[bytes], list[bytes]]:
-    """Where the complete records end that begin at ``at``, their bodies and their digests."""
+def _parted(data: bytes, at: int, most: int) -> tuple[int, list[bytes], list[bytes]]:
+    """The complete records that begin at ``at``, some ``most``: their end, bodies and digests."""
     stop, bodies, digests = len(data), list[bytes](), list[bytes]()
     if stop - at < LENGTH.size:
         return at, bodies, digests
@@ -156,7 +160,9 @@ def _parted(data: bytes, at: int) -> tuple[int, list[bytes], list[bytes]]:
     at += LENGTH.size
     last = stop - AROUND
     # A checkpoint's length has the high bit set, so that its end lies beyond every chunk.
-    while at + size <= last and 0 < size < MAX_BODY_BYTES:
+    for _ in range(most):
+        if not (at + size <= last and 0 < size < MAX_BODY_BYTES):
+            break
         body, digest, following = _PARTS[size](data, at)
         bodies.append(body)
         digests.append(digest)

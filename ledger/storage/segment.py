@@ -102,7 +102,7 @@ def runs(store: Store, start: Position, stop: int) -> Iterator[Run | Frame | Tor
     while base + cursor < stop:
         run = Run.found(data, cursor, base)
         cursor = run.end
-        if len(run):
+        if run.count:
             yield run
             if run.stop == stop:
                 return

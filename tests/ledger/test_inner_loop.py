@@ -77,7 +77,7 @@ def test_runs_end_where_python_ends_them(
     end, count = loop.span(data, before)
     with in_python():
         run = Run.found(data, before, 7)
-    assert (run.end, len(run)) == (end, count)
+    assert (run.end, run.count) == (end, count)
     found = Run(data, before, end, count, 7)
     assert (found.bodies, found.digests) == (run.bodies, run.digests)
     assert (found.start, found.stop) == (run.start, run.stop) == (before + 7, end + 7)

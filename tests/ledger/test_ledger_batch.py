@@ -128,7 +128,7 @@ def test_a_bad_entry_among_good_ones_is_refused_as_if_alone(bad: Entry) -> None:
     with pytest.raises(type(alone.value)) as among:
         made.seal(entries, lambda previous, count: range(previous + 1, previous + 1 + count), "n")
     assert str(among.value) == str(alone.value)
-    assert (made.size, len(made.run())) == (0, 0)
+    assert (made.size, made.run().count) == (0, 0)
 
 
 @given(st.data())
