@@ -9,7 +9,7 @@ from typing import Final
 
 HERE: Final = Path(__file__).parent
 LIBRARY: Final = "inner_loop.so"
-_COMPILERS: Final = ("cc", "gcc", "clang")
+COMPILERS: Final = ("cc", "gcc", "clang")
 _FLAGS: Final = ("-O3", "-shared", "-fPIC", "-fvisibility=hidden", "-Wl,-z,now", "-Wl,-z,relro")
 _PLAIN: Final = "-DONE_PROCESSOR"  # for compilers that cannot make a function for each
 
@@ -30,7 +30,7 @@ def compile_library() -> str:
 
     target, made = HERE / LIBRARY, HERE / f"{LIBRARY}.new"
     target.unlink(missing_ok=True)
-    compiler = next(filter(None, map(shutil.which, _COMPILERS)), None)
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
         return "there is no C compiler"
     said = ""

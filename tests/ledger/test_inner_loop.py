@@ -30,7 +30,9 @@ BODIES = st.lists(st.binary(min_size=1, max_size=300) | st.binary(min_size=1020,
 @pytest.fixture(scope="module")
 def loop() -> InnerLoop:
     found = inner_loop()
-    assert found is not None, "expected the inner loop, which .ci/setup compiles"
+    if found is None and not any(map(shutil.which, compiling.COMPILERS)):
+        pytest.skip("without a C compiler there is no inner loop to compare")
+    assert found is not None, "expected the inner loop, which installing compiles"
     return found
 
 
@@ -265,6 +267,8 @@ def test_a_library_that_disagrees_is_not_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, old: str, new: str
 ) -> None:
     """As if a compiler had a defect: the sources are the right ones, and what it made is not."""
+    if not any(map(shutil.which, compiling.COMPILERS)):
+        pytest.skip("without a C compiler nothing is made")
     right = compiling.fingerprint()
     for source in compiling.HERE.glob("*.[ch]"):
         shutil.copy(source, tmp_path)
@@ -293,7 +297,8 @@ def test_without_a_compiler_the_reason_is_told(
 @pytest.mark.slow
 def test_no_input_makes_it_read_or_write_elsewhere(loop: InnerLoop, tmp_path: Path) -> None:
     """Frames whole, cut and altered, under the compiler's own watch."""
-    words = ["cc", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    compiler = next(filter(None, map(shutil.which, compiling.COMPILERS)))
+    words = [compiler, "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     words += ['-DFINGERPRINT=""', f"-I{compiling.HERE}", "-o", str(tmp_path / "watched")]
     words += [str(each) for each in compiling.HERE.glob("*.c")]
     words += [str(Path(__file__).with_name("watched_loop.c"))]

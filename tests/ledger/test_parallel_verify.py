@@ -60,7 +60,8 @@ def crew(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     """Who shares the work: threads as where the inner loop is compiled, processes as elsewhere."""
     assert isinstance(request.param, str)
     loop = parallel.inner_loop()
-    assert loop is not None
+    if loop is None and request.param == "threads":
+        pytest.skip("without the compiled inner loop there are processes only")
     monkeypatch.setattr(
         parallel, "inner_loop", lambda: loop if request.param == "threads" else None
     )
