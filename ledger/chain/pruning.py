@@ -19,13 +19,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 from ledger.chain.follower import Mark
 from ledger.chain.remains import FILE, PRUNED, Kept, Remains, keys_at, load, parse
 from ledger.chain.sealing import OPENING, read_seal
-from ledger.disk import NO_ROOM, sync_directory, sync_file
+from ledger.disk import NO_ROOM, Folder
 from ledger.errors import DamagedError, DiskFull, DurabilityError, LedgerError, ReadOnlyError
 from ledger.form import canonical
 from ledger.form.canonical import Digest, Json
@@ -91,7 +90,7 @@ def prune(
 
     With ``keep``, also the objects that only they refer to and that ``keep`` does not claim.
     """
-    if source.store.directory is None:
+    if source.store.folder is None:
         raise ReadOnlyError("expected a ledger in a directory to prune, found one in memory")
     old = load(source.store)
     going = _going(source.store, source.mark, before, 0 if old is None else old.segment)
@@ -118,8 +117,7 @@ def prune(
     for name in names:
         _discard(source.store, name)
     source.store.drop_before(new.segment)
-    if source.store.directory is not None:
-        _forget(source.store.directory)
+    _forget(source.store.folder)
     return Pruning(first, size, len(going), length, len(names), record.seq)
 
 
@@ -164,9 +162,10 @@ def _require_whole(source: Source, going: list[Seal]) -> None:
                 "was pruned; verify the ledger, and restore the segment from a copy",
             )
     leave = going[-1].exit
-    assert store.directory is not None
+    assert store.folder is not None
+    tiles = TileFolder(store.folder)
     source.proofs.root_at(leave.size)  # brings the tiles up to the head
-    edge = _edge_on_disk(TileFolder(store.directory), leave.size)
+    edge = _edge_on_disk(tiles, leave.size)
     if edge.size < leave.size:  # tiles that cannot be written are no fault, until they are needed
         raise DurabilityError(
             f"expected the tiles of {leave.size} records on the disk, found those of {edge.size}; "
@@ -180,7 +179,7 @@ def _require_whole(source: Source, going: list[Seal]) -> None:
             f"{root.hex()}; nothing was pruned",
         )
     with _failing("make the tiles durable"):
-        _sync_tree(store.directory / "tile")
+        tiles.sync()
 
 
 def _remains(source: Source, going: list[Seal], old: Remains | None) -> Remains:
@@ -214,17 +213,18 @@ def _kept(source: Source, seq: int, *, rotation: bool = False) -> Kept:
     return Kept(before, record.body, source.proofs.checkpoint_at(seq + 1).note if rotation else b"")
 
 
-def _forget(directory: Path) -> None:
+def _forget(log: Folder) -> None:
     """Remove the caches that quote records; whoever searches just now keeps an open copy."""
     with _failing("remove the index"):
         for name in _QUOTING:
-            (directory / name).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                log.remove(name)
 
 
 def _discard(store: Store, name: Digest) -> None:
     assert isinstance(store.objects, FileObjects)
-    with _failing("remove an object"), suppress(FileNotFoundError):
-        store.objects.path(name).unlink()
+    with _failing("remove an object"):
+        store.objects.remove(name)
 
 
 def _only_before(
@@ -296,14 +296,3 @@ def _failing(what: str) -> Iterator[None]:
             f"expected to {what}, found: {problem.strerror}; this instance is closed: make room "
             "or repair the disk, open the ledger again, and prune again"
         ) from problem
-
-
-def _sync_tree(folder: Path) -> None:
-    """Make tiles durable: from now on they cannot be made again."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir():
-            sync_directory(path)
-        else:
-            sync_file(path)
-    sync_directory(folder)
-    sync_directory(folder.parent)
