@@ -137,6 +137,12 @@ class Folder:
         target, beneath = (self if into is None else into).at(new)
         os.rename(place, target, src_dir_fd=within, dst_dir_fd=beneath)
 
+    def link(self, name: str, new: str) -> None:
+        """Give the file ``name`` another name, unless there is one of that name."""
+        place, within = self.at(name)
+        target, beneath = self.at(new)
+        os.link(place, target, src_dir_fd=within, dst_dir_fd=beneath)
+
     def remove(self, name: str) -> None:
         """Take the name from a file."""
         place, within = self.at(name)
