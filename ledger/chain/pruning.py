@@ -8,7 +8,8 @@ All under the store's lock; what a crash leaves after each step:
 2. The record ``ledger.pruned`` is appended. Left behind: the next open for appending goes on.
 3. ``pruning`` is renamed to ``pruned``. Left behind: readers begin behind the prefix; the next
    open for appending removes what stands before it.
-4. Objects go, where that was asked; those that a crash leaves are never asked for again.
+4. Objects go, where that was asked, what names others first; those that a crash leaves are never
+   asked for again.
 5. Segments go, oldest first.
 
 A segment is removed only if its bytes have the digest that its seal states and the tiles lead to
@@ -19,8 +20,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
+from ledger.chain.claims import dispensable
 from ledger.chain.follower import Mark
 from ledger.chain.remains import FILE, PRUNED, Kept, Remains, keys_at, load, parse
 from ledger.chain.sealing import OPENING, read_seal
@@ -28,8 +30,7 @@ from ledger.disk import NO_ROOM, Folder
 from ledger.errors import DamagedError, DiskFull, DurabilityError, LedgerError, ReadOnlyError
 from ledger.form import canonical
 from ledger.form.canonical import Digest, Json
-from ledger.form.record import Author, Entry, Record, fields, genesis
-from ledger.form.references import referred
+from ledger.form.record import Author, Entry, Record, genesis
 from ledger.storage import seals, segment
 from ledger.storage.file_objects import FileObjects
 from ledger.storage.run import Run
@@ -45,8 +46,6 @@ from ledger.trust.merkle import Frontier
 
 INTENT: Final = "pruning"
 _QUOTING: Final = ("index.sqlite", "index.sqlite-wal", "index.sqlite-shm")
-_ATTRIBUTES: Final = 8
-_PAYLOAD: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def prune(
 ) -> Pruning:
     """Remove the whole segments before record ``before``.
 
-    With ``keep``, also the objects that only they refer to and that ``keep`` does not claim.
+    With ``keep``, also the objects to which only they lead and that ``keep`` does not claim.
     """
     if source.store.folder is None:
         raise ReadOnlyError("expected a ledger in a directory to prune, found one in memory")
@@ -230,21 +229,19 @@ def _discard(store: Store, name: Digest) -> None:
 def _only_before(
     store: Store, going: list[Seal], mark: Mark, keep: Callable[[Digest], bool]
 ) -> list[Digest]:
-    """Objects that the pruned records name, that no record behind them names, and nobody claims."""
+    """Objects to which only the pruned records lead, and that nobody claims."""
+    assert isinstance(store.objects, FileObjects)
     first, stop = going[0].segment, going[-1].segment + 1
-    names = set(_named(store, range(first, stop), mark.stop))
-    names -= set(_named(store, range(stop, mark.stop.segment + 1), mark.stop))
-    return sorted(name for name in names if store.objects.has(name) and not keep(name))
+    gone = _bodies(store, range(first, stop), mark.stop)
+    staying = _bodies(store, range(stop, mark.stop.segment + 1), mark.stop)
+    with _failing("look for objects"):
+        return dispensable(store.objects, gone, staying, keep)
 
 
-def _named(store: Store, numbers: range, end: Position) -> Iterator[Digest]:
+def _bodies(store: Store, numbers: range, end: Position) -> Iterator[bytes]:
     for each in numbers:
         for piece in _pieces(store, each, end):
-            for body in piece.bodies if isinstance(piece, Run) else ():
-                values = fields(body)
-                yield from referred(cast("Json", values[_ATTRIBUTES]))
-                if isinstance(values[_PAYLOAD], bytes):
-                    yield Digest(values[_PAYLOAD])
+            yield from piece.bodies if isinstance(piece, Run) else ()
 
 
 def _body(store: Store, seq: int, mark: Mark) -> bytes | None:

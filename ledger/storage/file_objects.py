@@ -12,8 +12,9 @@ may hold anything; the next put of that content writes it anew.
 import errno
 import io
 import os
+import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -28,6 +29,8 @@ from ledger.storage.objects import CHUNK_BYTES, Reader, damaged, missing, requir
 
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_HEX_FOLDER: Final = re.compile("[0-9a-f]{2}").fullmatch
+_HEX_FILE: Final = re.compile("[0-9a-f]{62}").fullmatch
 _SETTLED: Final = 0o444
 _FRESH: Final = 0o400
 _SYNC_WHOLE_ABOVE: Final = 32
@@ -110,6 +113,19 @@ class FileObjects:
     def path(self, name: Digest) -> Path:
         """Where the object called ``name`` lies."""
         return self._directory / _within(name)
+
+    def names(self) -> Iterator[Digest]:
+        """The digests of all objects that lie here; raises ``OSError``."""
+        with suppress(FileNotFoundError), self._above.folder(self._directory.name) as folder:
+            for each in sorted(folder.names()):
+                for rest in folder.names(each) if _HEX_FOLDER(each) else ():
+                    if _HEX_FILE(rest):
+                        yield Digest(bytes.fromhex(each + rest))
+
+    def beginning(self, name: Digest, count: int) -> bytes:
+        """The first ``count`` bytes of an object, not hashed: a hint, and no content."""
+        with self._open(name) as file:
+            return file.read(count)
 
     def remove(self, name: Digest) -> None:
         """Take an object away for good, where it is here; raises ``OSError``."""
