@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from ledger.chain.age import EPOCH_DAYS as EPOCH_DAYS
     from ledger.chain.age import EpochAge as EpochAge
     from ledger.chain.age import epoch_age as epoch_age
+    from ledger.chain.content import reached as reached
+    from ledger.chain.content import reached_from as reached_from
     from ledger.chain.durability import Durability as Durability
     from ledger.chain.log import TokenSignatureLedger as TokenSignatureLedger
     from ledger.chain.pruning import Pruning as Pruning
@@ -133,7 +135,6 @@ if TYPE_CHECKING:
     from ledger.form.record import Head as Head
     from ledger.form.record import Record as Record
     from ledger.form.record import body_of as body_of
-    from ledger.form.references import TREE_KEYS as TREE_KEYS
     from ledger.form.references import referred as referred
     from ledger.native import inner_loop as inner_loop
     from ledger.privacy.subjects import Sealed as Sealed
@@ -194,6 +195,8 @@ _LATE = {
     "epoch_age": "ledger.chain.age",
     "EPOCH_DAYS": "ledger.chain.age",
     "EpochAge": "ledger.chain.age",
+    "reached": "ledger.chain.content",
+    "reached_from": "ledger.chain.content",
     "Durability": "ledger.chain.durability",
     "TokenSignatureLedger": "ledger.chain.log",
     "Pruning": "ledger.chain.pruning",
@@ -289,7 +292,6 @@ _LATE = {
     "Entry": "ledger.form.record",
     "Head": "ledger.form.record",
     "Record": "ledger.form.record",
-    "TREE_KEYS": "ledger.form.references",
     "referred": "ledger.form.references",
     "inner_loop": "ledger.native",
     "Sealed": "ledger.privacy.subjects",

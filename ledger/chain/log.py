@@ -212,8 +212,9 @@ class TokenSignatureLedger(Answering):
     ) -> Pruning:
         """Remove the whole segments that end before record ``before``, for good and on record.
 
-        Proofs stay valid, also those about what went. With ``keep``, the objects that only pruned
-        records refer to go too, except those for which it says True.
+        Proofs stay valid, also those about what went. With ``keep``, the objects to which only
+        pruned records lead go too, except those for which it says True and what those lead to.
+        An object that somebody put and has not named in a record yet may be among them.
         """
         proofs = Proofs(self.record, self.checkpoint_at, self.root_at)
         with self._mutex:

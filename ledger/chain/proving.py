@@ -37,7 +37,7 @@ class Proving:
         self._store = store
         self._follower = follower
         self._places = places
-        folder = TileFolder(store.directory) if store.directory is not None else None
+        folder = TileFolder(store.folder) if store.folder is not None else None
         self._tree = TiledTree(
             folder, self._stored_leaves, writable=store.writable, first=lambda: places.least
         )

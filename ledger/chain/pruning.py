@@ -8,7 +8,8 @@ All under the store's lock; what a crash leaves after each step:
 2. The record ``ledger.pruned`` is appended. Left behind: the next open for appending goes on.
 3. ``pruning`` is renamed to ``pruned``. Left behind: readers begin behind the prefix; the next
    open for appending removes what stands before it.
-4. Objects go, where that was asked; those that a crash leaves are never asked for again.
+4. Objects go, where that was asked, what names others first; those that a crash leaves are never
+   asked for again.
 5. Segments go, oldest first.
 
 A segment is removed only if its bytes have the digest that its seal states and the tiles lead to
@@ -19,18 +20,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
+from ledger.chain.claims import dispensable
 from ledger.chain.follower import Mark
 from ledger.chain.remains import FILE, PRUNED, Kept, Remains, keys_at, load, parse
 from ledger.chain.sealing import OPENING, read_seal
-from ledger.disk import NO_ROOM, sync_directory, sync_file
+from ledger.disk import NO_ROOM, Folder
 from ledger.errors import DamagedError, DiskFull, DurabilityError, LedgerError, ReadOnlyError
 from ledger.form import canonical
 from ledger.form.canonical import Digest, Json
-from ledger.form.record import Author, Entry, Record, fields, genesis
-from ledger.form.references import referred
+from ledger.form.record import Author, Entry, Record, genesis
 from ledger.storage import seals, segment
 from ledger.storage.file_objects import FileObjects
 from ledger.storage.run import Run
@@ -46,8 +46,6 @@ from ledger.trust.merkle import Frontier
 
 INTENT: Final = "pruning"
 _QUOTING: Final = ("index.sqlite", "index.sqlite-wal", "index.sqlite-shm")
-_ATTRIBUTES: Final = 8
-_PAYLOAD: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +87,9 @@ def prune(
 ) -> Pruning:
     """Remove the whole segments before record ``before``.
 
-    With ``keep``, also the objects that only they refer to and that ``keep`` does not claim.
+    With ``keep``, also the objects to which only they lead and that ``keep`` does not claim.
     """
-    if source.store.directory is None:
+    if source.store.folder is None:
         raise ReadOnlyError("expected a ledger in a directory to prune, found one in memory")
     old = load(source.store)
     going = _going(source.store, source.mark, before, 0 if old is None else old.segment)
@@ -118,8 +116,7 @@ def prune(
     for name in names:
         _discard(source.store, name)
     source.store.drop_before(new.segment)
-    if source.store.directory is not None:
-        _forget(source.store.directory)
+    _forget(source.store.folder)
     return Pruning(first, size, len(going), length, len(names), record.seq)
 
 
@@ -164,9 +161,10 @@ def _require_whole(source: Source, going: list[Seal]) -> None:
                 "was pruned; verify the ledger, and restore the segment from a copy",
             )
     leave = going[-1].exit
-    assert store.directory is not None
+    assert store.folder is not None
+    tiles = TileFolder(store.folder)
     source.proofs.root_at(leave.size)  # brings the tiles up to the head
-    edge = _edge_on_disk(TileFolder(store.directory), leave.size)
+    edge = _edge_on_disk(tiles, leave.size)
     if edge.size < leave.size:  # tiles that cannot be written are no fault, until they are needed
         raise DurabilityError(
             f"expected the tiles of {leave.size} records on the disk, found those of {edge.size}; "
@@ -180,7 +178,7 @@ def _require_whole(source: Source, going: list[Seal]) -> None:
             f"{root.hex()}; nothing was pruned",
         )
     with _failing("make the tiles durable"):
-        _sync_tree(store.directory / "tile")
+        tiles.sync()
 
 
 def _remains(source: Source, going: list[Seal], old: Remains | None) -> Remains:
@@ -214,37 +212,36 @@ def _kept(source: Source, seq: int, *, rotation: bool = False) -> Kept:
     return Kept(before, record.body, source.proofs.checkpoint_at(seq + 1).note if rotation else b"")
 
 
-def _forget(directory: Path) -> None:
+def _forget(log: Folder) -> None:
     """Remove the caches that quote records; whoever searches just now keeps an open copy."""
     with _failing("remove the index"):
         for name in _QUOTING:
-            (directory / name).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                log.remove(name)
 
 
 def _discard(store: Store, name: Digest) -> None:
     assert isinstance(store.objects, FileObjects)
-    with _failing("remove an object"), suppress(FileNotFoundError):
-        store.objects.path(name).unlink()
+    with _failing("remove an object"):
+        store.objects.remove(name)
 
 
 def _only_before(
     store: Store, going: list[Seal], mark: Mark, keep: Callable[[Digest], bool]
 ) -> list[Digest]:
-    """Objects that the pruned records name, that no record behind them names, and nobody claims."""
+    """Objects to which only the pruned records lead, and that nobody claims."""
+    assert isinstance(store.objects, FileObjects)
     first, stop = going[0].segment, going[-1].segment + 1
-    names = set(_named(store, range(first, stop), mark.stop))
-    names -= set(_named(store, range(stop, mark.stop.segment + 1), mark.stop))
-    return sorted(name for name in names if store.objects.has(name) and not keep(name))
+    gone = _bodies(store, range(first, stop), mark.stop)
+    staying = _bodies(store, range(stop, mark.stop.segment + 1), mark.stop)
+    with _failing("look for objects"):
+        return dispensable(store.objects, gone, staying, keep)
 
 
-def _named(store: Store, numbers: range, end: Position) -> Iterator[Digest]:
+def _bodies(store: Store, numbers: range, end: Position) -> Iterator[bytes]:
     for each in numbers:
         for piece in _pieces(store, each, end):
-            for body in piece.bodies if isinstance(piece, Run) else ():
-                values = fields(body)
-                yield from referred(cast("Json", values[_ATTRIBUTES]))
-                if isinstance(values[_PAYLOAD], bytes):
-                    yield Digest(values[_PAYLOAD])
+            yield from piece.bodies if isinstance(piece, Run) else ()
 
 
 def _body(store: Store, seq: int, mark: Mark) -> bytes | None:
@@ -296,14 +293,3 @@ def _failing(what: str) -> Iterator[None]:
             f"expected to {what}, found: {problem.strerror}; this instance is closed: make room "
             "or repair the disk, open the ledger again, and prune again"
         ) from problem
-
-
-def _sync_tree(folder: Path) -> None:
-    """Make tiles durable: from now on they cannot be made again."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir():
-            sync_directory(path)
-        else:
-            sync_file(path)
-    sync_directory(folder)
-    sync_directory(folder.parent)

@@ -3,10 +3,11 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from ledger.chain.content import reached
 from ledger.chain.log import TokenSignatureLedger
 from ledger.commands import OK, USAGE
 from ledger.commands.given import public_key
@@ -14,7 +15,6 @@ from ledger.commands.shown import printable
 from ledger.errors import EntryError
 from ledger.evidence import statement
 from ledger.evidence.exporting import EXPORTS, FILES, export_lines, write_export, write_verifier
-from ledger.evidence.jsonl import contents
 from ledger.evidence.placing import placed
 from ledger.evidence.plain import Plain, line
 from ledger.form.canonical import Digest
@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--objects",
         action="store_true",
-        help="with jsonl, car and bundle: also the content that the records refer to",
+        help="with jsonl, car and bundle: also the content that the records lead to",
     )
     parser.add_argument("--pubkey", metavar="FILE|TEXT", help="the public key you trust")
     parser.add_argument("--key", type=Path, metavar="FILE", help="in-toto: the ledger's secret key")
@@ -92,7 +92,7 @@ def _export(options: argparse.Namespace) -> None:
     with TokenSignatureLedger.read_only(options.directory, key) as ledger:
         seqs = _range(options, ledger.head.size)
         if options.format in FILES:
-            objects = set(_objects(ledger, seqs)) if options.objects else set[Digest]()
+            objects = _objects(ledger, seqs) if options.objects else set[Digest]()
             write_export(options.out, options.format, ledger, seqs, objects)
             _tell(options.out)
         elif options.format == "in-toto":
@@ -103,9 +103,9 @@ def _export(options: argparse.Namespace) -> None:
             _put(options.out, export_lines(options.format, ledger, seqs, objects=options.objects))
 
 
-def _objects(ledger: TokenSignatureLedger, seqs: range | None) -> Iterator[Digest]:
-    for record in ledger.read() if seqs is None else ledger.read(seqs.start, seqs.stop):
-        yield from contents(record)
+def _objects(ledger: TokenSignatureLedger, seqs: range | None) -> set[Digest]:
+    records = ledger.read() if seqs is None else ledger.read(seqs.start, seqs.stop)
+    return reached(records, ledger.objects)
 
 
 def _range(options: argparse.Namespace, size: int) -> range | None:

@@ -36,8 +36,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--objects",
         action="store_true",
-        help="also remove content that only pruned records refer to (not for a shell's ledger, "
-        "whose objects name others)",
+        help="also remove content that only pruned records lead to; while nobody else writes, "
+        "because what was put and is not named by a record yet may go too",
     )
     parser.add_argument(
         "--stateless",

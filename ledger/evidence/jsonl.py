@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from blake3 import blake3
 
+from ledger.chain.content import Content
 from ledger.chain.follower import Follower
 from ledger.errors import BundleError, DamagedError, LedgerMissing
 from ledger.evidence.plain import Plain, hexed, instant, line, plain
 from ledger.form.canonical import Digest, Json
 from ledger.form.record import Record, unsealed
-from ledger.form.references import referred
 from ledger.storage import segment
 from ledger.storage.file_store import FileStore
 from ledger.storage.objects import CHUNK_BYTES, ObjectStore
@@ -80,7 +80,7 @@ def ended(lines: Iterator[bytes]) -> Iterator[bytes]:
 def _full(directory: Path, key: PublicKey | None, *, objects: bool) -> Iterator[bytes]:
     with closing(FileStore(directory, read_only=True)) as store:
         follower = Follower(key)
-        named: dict[Digest, None] = {}
+        content = Content(hashing=False)
         for found in _followed(store, follower):
             if isinstance(found, Segment):
                 if found.number:
@@ -91,10 +91,10 @@ def _full(directory: Path, key: PublicKey | None, *, objects: bool) -> Iterator[
                     yield segment_line(0)
                 yield record_line(found)
                 if objects:
-                    named.update(dict.fromkeys(contents(found)))
+                    content.take(store.objects, found)
             else:
                 yield checkpoint_line(found)
-        yield from _object_lines(store.objects, named)
+        yield from _object_lines(store.objects, sorted(content.checked))
 
 
 def _partial(
@@ -104,13 +104,13 @@ def _partial(
     if signed is None:
         raise BundleError("expected a signed ledger, found one without checkpoint")
     yield heading(ledger.origin, str(ledger.public_key), full=False)
-    named: dict[Digest, None] = {}
+    content = Content(hashing=False)
     for record in records:
         yield record_line(record)
         if objects:
-            named.update(dict.fromkeys(contents(record)))
+            content.take(ledger.objects, record)
     yield checkpoint_line(signed.note)
-    yield from _object_lines(ledger.objects, named)
+    yield from _object_lines(ledger.objects, sorted(content.checked))
 
 
 def heading(origin: str, key: Json, *, full: bool) -> bytes:
@@ -166,13 +166,6 @@ def object_line(name: str, part: bytes, *, more: bool) -> bytes:
     """The line of a part of an object; ``more`` parts follow, or this is the last."""
     data = base64.b64encode(part).decode()
     return line({"type": "object", "digest": name, "data": data, "more": more})
-
-
-def contents(record: Record) -> Iterator[Digest]:
-    """The objects that ``record`` refers to."""
-    if record.payload is not None:
-        yield record.payload
-    yield from sorted(referred(record.attributes))
 
 
 def _object_lines(objects: ObjectStore, names: Iterable[Digest]) -> Iterator[bytes]:

@@ -16,10 +16,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from ledger.errors import BundleError, WrongKey
-from ledger.evidence.jsonl import contents
 from ledger.evidence.plain import Plain
 from ledger.form.canonical import Digest
 from ledger.form.record import Record
+from ledger.form.references import of_record
 from ledger.trust.keys import Signer
 from ledger.trust.note import encode64
 
@@ -66,7 +66,8 @@ def _statement(ledger: "TokenSignatureLedger", records: Iterable[Record]) -> dic
     for record in records:
         digest = sha256(record.body).hexdigest()
         subjects.append({"name": f"records/{record.seq}", "digest": {"sha256": digest}})
-        named.update(dict.fromkeys(contents(record)))
+        names = {each.name for each in of_record(record.attributes, record.payload)}
+        named.update(dict.fromkeys(sorted(names)))
         if len(subjects) + len(named) > MAX_SUBJECTS:
             raise BundleError(
                 f"expected at most {MAX_SUBJECTS} subjects in a statement, found more up to record "

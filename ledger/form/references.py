@@ -14,6 +14,10 @@ verifier look for objects by printing the bytes of a tree:
   link.
 
 What has another form than it is named for is bytes, and names nothing.
+
+Whoever removes objects asks for more: what may somebody still mean? So what stays is followed
+*widely*: any 32 bytes may name an object, of a form that nobody says, as those do that stand in an
+application's state images.
 """
 
 from collections.abc import Iterator
@@ -25,6 +29,8 @@ from ledger.form.canonical import Digest, Json, decode
 
 TRACE: Final = "trace"
 TREE_FORM: Final = "os2.tree/1"
+TREE_BEGINS: Final = b"\x92\xaa" + TREE_FORM.encode()
+"""The first bytes of every tree."""
 TREE_KEYS: Final = frozenset({"tree", "before", "after", "packages", "work"})
 """Keys under which a trace names trees."""
 _DIGEST_BYTES: Final = 32
@@ -36,6 +42,8 @@ class Role(Enum):
     BYTES = auto()
     TRACE = auto()
     TREE = auto()
+    ANY = auto()
+    """Nobody says: it is what its bytes look like, and may be no object at all."""
 
 
 class Reference(NamedTuple):
@@ -54,7 +62,9 @@ def referred(body: Json) -> set[Digest]:
     return {each.name for each in contents(body)}
 
 
-def contents(body: Json, path: str = "", *, trees: bool = False) -> Iterator[Reference]:
+def contents(
+    body: Json, path: str = "", *, trees: bool = False, wide: bool = False
+) -> Iterator[Reference]:
     """The objects that ``body`` refers to as content, and with ``trees`` those named as trees."""
     pending: list[tuple[str, Json]] = [(path, body)]
     while pending:
@@ -73,49 +83,49 @@ def contents(body: Json, path: str = "", *, trees: bool = False) -> Iterator[Ref
                         pending.append((within, inner))
             case list() as items:
                 pending.extend((f"{place}[{at}]", item) for at, item in enumerate(items))
+            case bytes() as name if wide:
+                yield from _named(place, name, Role.ANY)
             case _:
                 continue
 
 
-def of_record(attributes: dict[str, Json], payload: bytes | None) -> Iterator[Reference]:
+def of_record(
+    attributes: dict[str, Json], payload: bytes | None, *, wide: bool = False
+) -> Iterator[Reference]:
     """What a record names, also in a trace that stands in it."""
-    for each in contents(attributes):
+    for each in contents(attributes, wide=wide):
         yield each._replace(role=Role.TRACE) if each.path == TRACE else each
     match attributes.get(TRACE):
-        case {"size": int(), "digest": bytes(), "data": bytes(data)}:
-            yield from _in_trace(data)
+        case {"size": int(), "digest": bytes(name), "data": bytes(data)}:
+            yield from within(data, Reference(TRACE, Digest(name), Role.TRACE), wide=wide)
         case _:
             pass
     if payload is not None:
         yield Reference("payload", Digest(payload))
 
 
-def within(data: bytes, at: Reference) -> Iterator[Reference]:
+def within(data: bytes, at: Reference, *, wide: bool = False) -> Iterator[Reference]:
     """What the object ``at``, whose bytes are ``data``, names in turn."""
-    if at.role is Role.TRACE:
-        yield from _in_trace(data)
-    elif at.role is Role.TREE:
-        yield from _in_tree(data, at.path)
-
-
-def _in_trace(data: bytes) -> Iterator[Reference]:
-    """What the trace ``data`` names; nothing where it is none."""
-    steps = _decoded(data)
-    if isinstance(steps, list) and all(map(_is_step, steps)):
-        yield from contents(steps, TRACE, trees=True)
-
-
-def _in_tree(data: bytes, path: str) -> Iterator[Reference]:
-    """What the tree ``data`` names, below its own ``path``; nothing where it is none."""
-    match _decoded(data):
-        case [str(form), list(rows)] if form == TREE_FORM:
-            for row in rows:
-                match row:
-                    case [bytes(name), str(kind), int(), bytes(content)] if kind in _ROLES:
-                        place = f"{path}/{name.decode(errors='replace')}"
-                        yield from _named(place, content, _ROLES[kind])
+    body = None if at.role is Role.BYTES else _decoded(data)
+    match body:
+        case [str(form), list(rows)] if form == TREE_FORM and at.role is not Role.TRACE:
+            yield from _in_tree(rows, at.path)
+        case list(steps) if at.role is Role.TRACE and all(map(_is_step, steps)):
+            yield from contents(body, TRACE, trees=True, wide=wide)
+        case _ if wide:
+            yield from contents(body, at.path, trees=True, wide=True)
         case _:
             return
+
+
+def _in_tree(rows: list[Json], path: str) -> Iterator[Reference]:
+    for row in rows:
+        match row:
+            case [bytes(name), str(kind), int(), bytes(content)] if kind in _ROLES:
+                place = f"{path}/{name.decode(errors='replace')}"
+                yield from _named(place, content, _ROLES[kind])
+            case _:
+                continue
 
 
 def _named(path: str, name: bytes, role: Role) -> Iterator[Reference]:

@@ -1,5 +1,9 @@
 """Objects as files: ``objects/ab/cdef…``, written beside and renamed.
 
+put     open objects/, create .new-*, write, mkdir ab, rename
+flush   open objects/; open and fsync each file, fsync each ab, objects/ and its parent, fchmod; or
+        with many files one syncfs, and chmod
+
 The mode tells how far a file has come. It is 0400 until its bytes are synced and 0444 afterwards,
 so one ``stat`` answers whether a put may rely on what is there. A file that a crash left at 0400
 may hold anything; the next put of that content writes it anew.
@@ -8,19 +12,25 @@ may hold anything; the next put of that content writes it anew.
 import errno
 import io
 import os
+import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, Final
 
 from blake3 import blake3
 
-from ledger.disk import NO_ROOM, sync_directory
+from ledger.disk import NO_ROOM, Folder
 from ledger.errors import DiskFull, DurabilityError, LedgerError, ObjectMissing, UnreadableError
 from ledger.form.canonical import Digest, digest
 from ledger.storage.objects import CHUNK_BYTES, Reader, damaged, missing, require, within_limit
 
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_HEX_FOLDER: Final = re.compile("[0-9a-f]{2}").fullmatch
+_HEX_FILE: Final = re.compile("[0-9a-f]{62}").fullmatch
 _SETTLED: Final = 0o444
 _FRESH: Final = 0o400
 _SYNC_WHOLE_ABOVE: Final = 32
@@ -30,11 +40,14 @@ _DIGEST_BYTES: Final = 32
 class FileObjects:
     """Content files below one directory, shared by all processes of a ledger."""
 
-    def __init__(self, directory: Path) -> None:
-        """Use ``directory``, which is made at the first put."""
+    def __init__(self, directory: Path, *, within: Folder | None = None) -> None:
+        """Use ``directory``, which is made at the first put.
+
+        ``within`` is the folder that holds it, where its owner keeps that open.
+        """
         self._directory = directory
-        self._pending: dict[Digest, Path] = {}
-        self._made: set[Path] = set()
+        self._above = Folder(directory.parent) if within is None else within
+        self._pending: dict[Digest, str] = {}
         self._serial = 0
         self._mutex = Lock()
         self._failed = False
@@ -72,7 +85,10 @@ class FileObjects:
 
     def has(self, name: Digest) -> bool:
         """Whether a file of that name is here."""
-        return self.path(name).is_file()
+        try:
+            return stat.S_ISREG(self._above.target(self._place(name)).st_mode)
+        except OSError:
+            return False
 
     def flush(self) -> None:
         """Sync what is pending, then mark it settled; after one failure it fails for good."""
@@ -96,22 +112,41 @@ class FileObjects:
 
     def path(self, name: Digest) -> Path:
         """Where the object called ``name`` lies."""
-        if len(name) != _DIGEST_BYTES:
-            raise ObjectMissing(f"expected a digest of 32 bytes, found {len(name)}")
-        text = name.hex()
-        return self._directory / text[:2] / text[2:]
+        return self._directory / _within(name)
+
+    def names(self) -> Iterator[Digest]:
+        """The digests of all objects that lie here; raises ``OSError``."""
+        with suppress(FileNotFoundError), self._above.folder(self._directory.name) as folder:
+            for each in sorted(folder.names()):
+                for rest in folder.names(each) if _HEX_FOLDER(each) else ():
+                    if _HEX_FILE(rest):
+                        yield Digest(bytes.fromhex(each + rest))
+
+    def beginning(self, name: Digest, count: int) -> bytes:
+        """The first ``count`` bytes of an object, not hashed: a hint, and no content."""
+        with self._open(name) as file:
+            return file.read(count)
+
+    def remove(self, name: Digest) -> None:
+        """Take an object away for good, where it is here; raises ``OSError``."""
+        with suppress(FileNotFoundError):
+            self._above.remove(self._place(name))
+
+    def _place(self, name: Digest) -> str:
+        return f"{self._directory.name}/{_within(name)}"
 
     def _open(self, name: Digest) -> BinaryIO:
-        path = self.path(name)
+        path = self._place(name)
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor = self._above.file(path, _READ)
         except (FileNotFoundError, NotADirectoryError):
             raise missing(name) from None
         except OSError as problem:
             if problem.errno == errno.ELOOP:
                 raise missing(name) from problem
             raise UnreadableError(
-                f"expected to read object {path}, found: {problem.strerror}; check its mode"
+                f"expected to read object {self.path(name)}, found: {problem.strerror}; check its "
+                "mode"
             ) from problem
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
@@ -122,7 +157,7 @@ class FileObjects:
         if name in self._pending:
             return True
         try:
-            state = self.path(name).lstat()
+            state = self._above.state(self._place(name))
         except OSError:
             return False
         if not stat.S_ISREG(state.st_mode) or state.st_size != size:
@@ -130,63 +165,84 @@ class FileObjects:
         return stat.S_IMODE(state.st_mode) == _SETTLED
 
     def _store(self, reader: Reader) -> Digest:
-        spare = None
         try:
-            self._make(self._directory)
-            spare, descriptor = self._spare()
-            name, size = _copy(reader, descriptor)
-            path = self.path(name)
-            self._make(path.parent)
-            with self._mutex:  # never renames over a file that a flush is syncing
-                if self._settled(name, size):
-                    spare.unlink()
-                    return name
-                spare.rename(path)
-                self._pending[name] = path
+            with self._made() as folder:
+                return self._store_in(folder, reader)
         except OSError as problem:
-            if spare is not None:
-                spare.unlink(missing_ok=True)
             raise _write_error(problem, self._directory) from problem
-        except LedgerError:
-            if spare is not None:
-                spare.unlink(missing_ok=True)
+
+    def _store_in(self, folder: Folder, reader: Reader) -> Digest:
+        spare, descriptor = self._spare(folder)
+        try:
+            name, size = _copy(reader, descriptor)
+            path = _within(name)
+            with self._mutex:  # never renames over a file that a flush is syncing
+                if not self._settled(name, size):
+                    self._rename(folder, spare, path)
+                    self._pending[name] = path
+                    return name
+        except (OSError, LedgerError):
+            with suppress(FileNotFoundError):
+                folder.remove(spare)
             raise
+        folder.remove(spare)
         return name
 
-    def _spare(self) -> tuple[Path, int]:
+    def _made(self) -> Folder:
+        """The folder of objects, open; made where there is none."""
+        try:
+            return self._above.folder(self._directory.name)
+        except FileNotFoundError:
+            self._directory.parent.mkdir(parents=True, exist_ok=True)
+            self._above.make(self._directory.name)
+            return self._above.folder(self._directory.name)
+
+    def _rename(self, folder: Folder, spare: str, path: str) -> None:
+        try:
+            folder.rename(spare, path)
+        except FileNotFoundError:  # the first in its folder
+            folder.make(path[:2])
+            folder.rename(spare, path)
+
+    def _spare(self, folder: Folder) -> tuple[str, int]:
         while True:
             self._serial += 1
-            spare = self._directory / f".new-{os.getpid()}-{self._serial}"
+            spare = f".new-{os.getpid()}-{self._serial}"
             try:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-                return spare, os.open(spare, flags, _FRESH)
+                return spare, folder.file(spare, _CREATE, _FRESH)
             except FileExistsError:
                 continue  # left by a dead process of the same number
 
-    def _make(self, folder: Path) -> None:
-        if folder not in self._made:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._made.add(folder)
-
-    def _sync(self, pending: dict[Digest, Path]) -> None:
+    def _sync(self, pending: dict[Digest, str]) -> None:
         # Order: bytes, then folders, then the mode that says both are done.
-        if len(pending) > _SYNC_WHOLE_ABOVE and _sync_filesystem(self._directory):
-            for path in pending.values():
-                path.chmod(_SETTLED)
-            return
-        opened: list[int] = []
-        try:
-            for path in pending.values():
-                opened.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-                os.fsync(opened[-1])
-            folders = {path.parent for path in pending.values()}
-            for folder in (*folders, self._directory, self._directory.parent):
-                sync_directory(folder)
-            for descriptor in opened:
-                os.fchmod(descriptor, _SETTLED)
-        finally:
-            for descriptor in opened:
-                os.close(descriptor)
+        with self._above.folder(self._directory.name) as folder:
+            if len(pending) > _SYNC_WHOLE_ABOVE and _sync_filesystem(folder):
+                for path in pending.values():
+                    folder.set_mode(path, _SETTLED)
+                return
+            opened: list[int] = []
+            try:
+                for path in pending.values():
+                    opened.append(folder.file(path, os.O_RDONLY | os.O_CLOEXEC))
+                    os.fsync(opened[-1])
+                for each in {path[:2] for path in pending.values()}:
+                    with folder.folder(each) as inner:
+                        inner.sync()
+                folder.sync()
+                self._above.sync()
+                for descriptor in opened:
+                    os.fchmod(descriptor, _SETTLED)
+            finally:
+                for descriptor in opened:
+                    os.close(descriptor)
+
+
+def _within(name: Digest) -> str:
+    """Where the object called ``name`` lies beneath its store."""
+    if len(name) != _DIGEST_BYTES:
+        raise ObjectMissing(f"expected a digest of 32 bytes, found {len(name)}")
+    text = name.hex()
+    return f"{text[:2]}/{text[2:]}"
 
 
 def _check_stream(name: Digest, file: BinaryIO) -> None:
@@ -221,14 +277,14 @@ def _copy(reader: Reader, descriptor: int) -> tuple[Digest, int]:
     return Digest(hasher.digest()), total
 
 
-def _sync_filesystem(folder: Path) -> bool:
+def _sync_filesystem(folder: Folder) -> bool:
     """One ``syncfs`` for all pending files; False where the C library does not offer it."""
     import ctypes  # noqa: PLC0415 - keeps 2 ms from every start that stores few objects
 
     syncfs: Callable[[int], int] | None = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if syncfs is None:
         return False
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = folder.file(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         if syncfs(descriptor) != 0:
             number = ctypes.get_errno()

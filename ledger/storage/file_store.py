@@ -3,16 +3,20 @@
 Life of an instance: created, used, and closed, by itself when a write or a sync fails: what such a
 failure left on the disk is unknown, and a second sync would lie. Opening again finds out.
 
+All names are looked up beneath the descriptor of the log's folder, from the opening to the close:
+were the folder moved and another laid in its place, one instance would otherwise hold the lock of
+the one and write into the other.
+
 Sequences of system calls:
 
 append            pwritev(RWF_DSYNC); a crash leaves any prefix, which recovery sets aside
                   without sync: pwrite, and posix_fadvise so that the disk begins with much
 sync              fdatasync
-begin_segment     create segment.new, write, fsync, rename into segments/, fsync segments/
-set_aside         create quarantine file, write, fsync, fsync quarantine/, ftruncate, fsync segment
-keep_seal, keep   create N.new, write, fsync, rename, fsync the folder
+begin_segment     open segments/, create segment.new, write, fsync, rename, fsync segments/
+set_aside         open quarantine/, create a file, write, fsync, fsync quarantine/, ftruncate, fsync
+keep_seal, keep   create N.new, write, fsync, rename, fsync the folder, which was opened before
 settle_kept       rename or unlink, fsync the folder
-drop_before       unlink, fsync segments/, for each
+drop_before       open segments/, and for each unlink, fsync segments/
 publish           pwrite over a note of the same length, or as cache
 cache             create, write, rename
                   neither is synced, because both can be made again from the log
@@ -24,7 +28,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-from ledger.disk import NO_ROOM, sync_directory, write_begun, write_durably
+from ledger.disk import NO_ROOM, Folder, sync_directory, write_begun, write_durably
 from ledger.errors import (
     ClosedError,
     DiskFull,
@@ -35,8 +39,8 @@ from ledger.errors import (
 )
 from ledger.storage.file_objects import FileObjects
 from ledger.storage.objects import ObjectStore
-from ledger.storage.segment_files import SegmentFiles, segment_name
-from ledger.storage.small_files import CREATE, SmallFiles, write_all
+from ledger.storage.segment_files import CREATE, SEGMENTS, SegmentFiles, write_all
+from ledger.storage.small_files import SmallFiles
 from ledger.storage.store import Position
 from ledger.storage.store_lock import StoreLock
 
@@ -55,13 +59,18 @@ class FileStore:
         """Open ``directory``, making it when allowed."""
         self.directory = directory
         self._read_only = read_only
-        self._objects = FileObjects(directory / "objects")
-        self._segments = SegmentFiles(directory, read_only=read_only)
-        self._small = SmallFiles(directory)
         self._closed = False
-        if not self._segments.folder.is_dir():
+        if not (directory / SEGMENTS).is_dir():
             self._create_folders(create=create and not read_only)
-        self._lock = StoreLock(directory / "lock", read_only=read_only, fail=self._fail)
+        self.folder = self._opened()
+        self._objects = FileObjects(directory / "objects", within=self.folder)
+        self._segments = SegmentFiles(self.folder, read_only=read_only)
+        self._small = SmallFiles(self.folder)
+        try:
+            self._lock = StoreLock(self.folder, read_only=read_only, fail=self._fail)
+        except UnreadableError:
+            self.folder.close()
+            raise
         try:
             self._segments.find()
         except (FormatError, UnreadableError):
@@ -120,10 +129,9 @@ class FileStore:
         """Create a segment whole, or not at all."""
         self._require_open()
         try:
-            self._create_segment(segment, data)
+            self._segments.begin(segment, data)
         except OSError as problem:
             self._fail("create a segment", problem)
-        self._segments.begun(segment)
 
     def append(self, at: Position, data: bytes, *, synced: bool = True) -> None:
         """Write and sync in one call where the kernel can."""
@@ -149,19 +157,19 @@ class FileStore:
     def set_aside(self, at: Position, name: str) -> None:
         """Copy the tail durably, then cut it; a crash between leaves both, which is harmless."""
         descriptor = self._segments.descriptor(at.segment)
-        folder = self.directory / "quarantine"
         try:
-            folder.mkdir(exist_ok=True)
-            target = os.open(folder / name, CREATE, 0o600)
-            try:
-                offset, size = at.offset, os.fstat(descriptor).st_size
-                while offset < size:
-                    offset += write_all(target, os.pread(descriptor, 1024 * 1024, offset))
-                os.fsync(target)
-            finally:
-                os.close(target)
-            sync_directory(folder)
-            sync_directory(self.directory)
+            self.folder.make("quarantine")
+            with self.folder.folder("quarantine") as folder:
+                target = folder.file(name, CREATE, 0o600)
+                try:
+                    offset, size = at.offset, os.fstat(descriptor).st_size
+                    while offset < size:
+                        offset += write_all(target, os.pread(descriptor, 1024 * 1024, offset))
+                    os.fsync(target)
+                finally:
+                    os.close(target)
+                folder.sync()
+            self.folder.sync()
             os.ftruncate(descriptor, at.offset)
             os.fsync(descriptor)
         except OSError as problem:
@@ -175,13 +183,13 @@ class FileStore:
 
     def keep_seal(self, segment: int, data: bytes) -> None:
         """Replace a seal, durably."""
-        folder = self.directory / "seals"
 
         def write() -> None:
-            if not folder.is_dir():
-                folder.mkdir()
-                sync_directory(self.directory)
-            self._small.keep(f"{folder.name}/{seal_name(segment)}", data)
+            if not self.folder.has_folder("seals"):
+                self.folder.make("seals")
+                self.folder.sync()
+            with self.folder.folder("seals") as folder:
+                SmallFiles(folder).keep(seal_name(segment), data)
 
         self._do("seal a segment", write)
 
@@ -228,27 +236,22 @@ class FileStore:
         self._closed = True
         self._segments.close()
         self._lock.close()
+        self.folder.close()
 
-    def _create_segment(self, segment: int, data: bytes) -> None:
-        spare = self.directory / "segment.new"
-        descriptor = os.open(spare, CREATE, 0o644)
+    def _opened(self) -> Folder:
         try:
-            write_all(descriptor, data)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        spare.rename(self._segments.folder / segment_name(segment))
-        sync_directory(self._segments.folder)
-        if segment == 0:  # whoever made the folders may have died before it synced them
-            sync_directory(self.directory)
-            sync_directory(self.directory.parent)
+            return Folder.opened(self.directory, only_names=self._read_only)
+        except OSError as problem:
+            raise UnreadableError(
+                f"expected to open {self.directory}, found: {problem.strerror}; check its mode"
+            ) from problem
 
     def _create_folders(self, *, create: bool) -> None:
         if not create:
             raise LedgerMissing(
                 f"expected a ledger in {self.directory}, found none; check the path"
             )
-        segments = self._segments.folder
+        segments = self.directory / SEGMENTS
         try:
             missing = [path for path in (segments, *segments.parents) if not path.exists()]
             segments.mkdir(parents=True, exist_ok=True)

@@ -31,6 +31,10 @@ class MemoryStore:
         """Nowhere on disk."""
 
     @property
+    def folder(self) -> None:
+        """Nowhere either."""
+
+    @property
     def objects(self) -> ObjectStore:
         """The content that records refer to."""
         return self._objects

@@ -6,21 +6,21 @@ written there is lost: so the end of the log is asked of the name, and a descrip
 another file is let go.
 """
 
-import errno
 import os
-import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from ledger.disk import sync_directory
+from ledger.disk import Folder
 from ledger.errors import ClosedError, FormatError, UnreadableError
 from ledger.storage.store import Position
 
+SEGMENTS: Final = "segments"
 PRUNED: Final = "pruned"
 """The file without which segments must begin with number 0."""
 READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # no wait for a pipe
 WRITE: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_TRUNC
 _KEEP_OPEN: Final = 16
 
 
@@ -29,26 +29,21 @@ def segment_name(segment: int) -> str:
     return f"{segment:012d}.seg"
 
 
-def open_regular(path: Path, flags: int) -> int:
-    """A descriptor of ``path``; ``OSError`` where that is no plain file."""
-    descriptor = os.open(path, flags, 0o644)
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
-    os.close(descriptor)
-    raise OSError(errno.EINVAL, "something that is no file")
-
-
 class SegmentFiles:
-    """The segments of the log in ``directory``."""
+    """The segments of the log in the folder ``log``."""
 
-    def __init__(self, directory: Path, *, read_only: bool) -> None:
+    def __init__(self, log: Folder, *, read_only: bool) -> None:
         """Nothing is looked at before ``find``."""
-        self.folder = directory / "segments"
-        self._pruned = directory / PRUNED
+        self._log = log
         self._flags = READ if read_only else WRITE
         self._open: dict[int, tuple[int, int]] = {}  # descriptor and inode
         self._first, self._last = 0, -1
         self._closed = False
+
+    @property
+    def folder(self) -> Path:
+        """Where the segments lie, for people to read."""
+        return self._log.path / SEGMENTS
 
     @property
     def last(self) -> int:
@@ -58,13 +53,13 @@ class SegmentFiles:
     def find(self) -> None:
         """List the folder; ``FormatError`` where a segment is missing or something else lies."""
         try:
-            names = sorted(name for name in os.listdir(self.folder))  # noqa: PTH208 - names
+            names = sorted(self._log.names(SEGMENTS))
         except OSError as problem:
             raise UnreadableError(
                 f"expected to list {self.folder}, found: {problem.strerror}; check its mode"
             ) from problem
         first = 0
-        if names and self._pruned.exists():  # what it says is judged elsewhere
+        if names and self._log.has(PRUNED):  # what it says is judged elsewhere
             text = names[0].partition(".")[0]
             first = int(text) if text.isascii() and text.isdigit() else 0
         for number, name in enumerate(names, first):
@@ -89,7 +84,7 @@ class SegmentFiles:
         if self._last < 0:
             return Position(-1, 0)
         try:
-            found = os.stat(self._name(self._last))  # noqa: PTH116 - as in _exists
+            found = self._log.target(_name(self._last))
         except OSError:  # pruned, this one and others behind it; or gone
             self.find()
             return Position(self._last, self.length(self._last)) if self._last >= 0 else self.end()
@@ -106,20 +101,33 @@ class SegmentFiles:
         self._require_open()
         if segment in self._open:
             return self._open[segment][0]
-        path = self.folder / segment_name(segment)
         try:
-            descriptor = open_regular(path, self._flags)
+            descriptor = self._log.plain_file(_name(segment), self._flags)
         except OSError as problem:
             raise UnreadableError(
-                f"expected to open {path}, found: {problem.strerror}; check who may read it"
+                f"expected to open {self.folder / segment_name(segment)}, found: "
+                f"{problem.strerror}; check who may read it"
             ) from problem
         if len(self._open) >= _KEEP_OPEN:
             self._let_go(next(iter(self._open)))
         self._open[segment] = descriptor, os.fstat(descriptor).st_ino
         return descriptor
 
-    def begun(self, segment: int) -> None:
-        """Take note that ``segment`` was created."""
+    def begin(self, segment: int, data: bytes) -> None:
+        """Create a segment whole and durable, or not at all."""
+        spare = "segment.new"
+        with self._log.folder(SEGMENTS) as folder:
+            descriptor = self._log.file(spare, CREATE)
+            try:
+                write_all(descriptor, data)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            self._log.rename(spare, segment_name(segment), folder)
+            folder.sync()
+        if segment == 0:  # whoever made the folders may have died before it synced them
+            self._log.sync()
+            self._log.sync_above()
         self._last = segment
 
     def begin_at(self, segment: int) -> None:
@@ -128,10 +136,10 @@ class SegmentFiles:
 
     def drop_before(self, segment: int) -> None:
         """Remove segments durably, oldest first, so that no gap is left by a crash."""
-        gone = sorted(n for n in os.listdir(self.folder) if n < segment_name(segment))  # noqa: PTH208 - names
-        for name in gone:
-            (self.folder / name).unlink()
-            sync_directory(self.folder)
+        with self._log.folder(SEGMENTS) as folder:
+            for name in sorted(name for name in folder.names() if name < segment_name(segment)):
+                folder.remove(name)
+                folder.sync()
         self._first = segment
         for each in [number for number in self._open if number < segment]:
             self._let_go(each)
@@ -146,13 +154,21 @@ class SegmentFiles:
     def _let_go(self, segment: int) -> None:
         os.close(self._open.pop(segment)[0])
 
-    def _name(self, segment: int) -> str:
-        return f"{self.folder}/{segment:012d}.seg"
-
     def _exists(self, segment: int) -> bool:
-        # Asked at every append, where a Path would take as long as three system calls.
-        return os.access(self._name(segment), os.F_OK)
+        return self._log.has(_name(segment))
 
     def _require_open(self) -> None:
         if self._closed:
             raise ClosedError("expected an open ledger, found a closed one; open it again")
+
+
+def write_all(descriptor: int, data: bytes) -> int:
+    """Write ``data`` where ``descriptor`` stands; returns its length."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    return len(data)
+
+
+def _name(segment: int) -> str:
+    return f"{SEGMENTS}/{segment:012d}.seg"  # asked for at every append

@@ -7,41 +7,39 @@ Failures are ``OSError``; what they mean for the log is the store's to say.
 
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
-from ledger.disk import NO_ROOM, sync_directory
+from ledger.disk import NO_ROOM, Folder
 from ledger.errors import UnreadableError
-from ledger.storage.segment_files import READ, WRITE
+from ledger.storage.segment_files import CREATE, READ, WRITE, write_all
 
 MAX_SMALL_FILE: Final = 64 * 1024 * 1024
-CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_TRUNC
 _SECTOR: Final = 512
 
 
 class SmallFiles:
     """The files in one folder."""
 
-    def __init__(self, directory: Path) -> None:
-        """Those in ``directory``."""
-        self._directory = directory
+    def __init__(self, folder: Folder) -> None:
+        """Those in ``folder``."""
+        self._folder = folder
 
     def read(self, name: str) -> bytes | None:
         """The file ``name``; None where there is none, ``UnreadableError`` where it resists."""
         try:
-            descriptor = os.open(self._directory / name, READ)
+            descriptor = self._folder.file(name, READ)
         except FileNotFoundError:
             return None
         except OSError as problem:
             raise UnreadableError(
-                f"expected to read {self._directory / name}, found: {problem.strerror}"
+                f"expected to read {self._folder.path / name}, found: {problem.strerror}"
             ) from problem
         try:
             with open(descriptor, "rb", closefd=False) as file:
                 return file.read(MAX_SMALL_FILE)
         except OSError as problem:
             raise UnreadableError(
-                f"expected a file {self._directory / name}, found: {problem.strerror}"
+                f"expected a file {self._folder.path / name}, found: {problem.strerror}"
             ) from problem
         finally:
             os.close(descriptor)
@@ -49,16 +47,15 @@ class SmallFiles:
     def keep(self, name: str, data: bytes) -> None:
         """Make the file hold ``data``, whole and durable, or leave it as it was."""
         self._write(name, data, synced=True)
-        sync_directory((self._directory / name).parent)
+        self._folder.sync()
 
     def settle(self, name: str, new: str | None) -> None:
         """Give the file the name ``new``, or remove it; durable."""
-        path = self._directory / name
         if new is None:
-            path.unlink()
+            self._folder.remove(name)
         else:
-            path.rename(self._directory / new)
-        sync_directory(self._directory)
+            self._folder.rename(name, new)
+        self._folder.sync()
 
     def publish(self, name: str, data: bytes) -> None:
         """Make the file hold ``data``, over the old content where that is as long.
@@ -81,23 +78,23 @@ class SmallFiles:
             if problem.errno not in NO_ROOM:
                 raise
             with suppress(OSError):
-                self._spare(name).unlink()
+                self._folder.remove(_spare(name))
 
     def _write(self, name: str, data: bytes, *, synced: bool) -> None:
-        spare = self._spare(name)
-        descriptor = os.open(spare, CREATE, 0o644)
+        spare = _spare(name)
+        descriptor = self._folder.file(spare, CREATE)
         try:
             write_all(descriptor, data)
             if synced:
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        spare.rename(self._directory / name)
+        self._folder.rename(spare, name)
 
     def _overwrite(self, name: str, data: bytes) -> bool:
         """Write over the file when it is as long as ``data``; else do nothing."""
         try:
-            descriptor = os.open(f"{self._directory}/{name}", WRITE)
+            descriptor = self._folder.file(name, WRITE)
         except OSError:
             return False
         try:
@@ -105,14 +102,6 @@ class SmallFiles:
         finally:
             os.close(descriptor)
 
-    def _spare(self, name: str) -> Path:
-        path = self._directory / name
-        return path.with_name(f"{path.name}.new")
 
-
-def write_all(descriptor: int, data: bytes) -> int:
-    """Write ``data`` where ``descriptor`` stands; returns its length."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-    return len(data)
+def _spare(name: str) -> str:
+    return f"{name}.new"

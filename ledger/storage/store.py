@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from ledger.disk import Folder
 from ledger.storage.objects import ObjectStore
 
 
@@ -27,6 +28,11 @@ class Store(Protocol):
     @property
     def directory(self) -> Path | None:
         """Where the log lies on disk, if it does."""
+        ...
+
+    @property
+    def folder(self) -> Folder | None:
+        """That directory, open until the store is closed."""
         ...
 
     @property

@@ -9,29 +9,31 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
+from ledger.disk import Folder
 from ledger.errors import ClosedError, UnreadableError
-from ledger.storage.segment_files import READ, WRITE, open_regular
+from ledger.storage.segment_files import READ, WRITE
+
+_LOCK: Final = "lock"
 
 
 class StoreLock:
     """One process's hold on the lock."""
 
     def __init__(
-        self, path: Path, *, read_only: bool, fail: Callable[[str, OSError], NoReturn]
+        self, log: Folder, *, read_only: bool, fail: Callable[[str, OSError], NoReturn]
     ) -> None:
-        """Open ``path``, and make it where that is allowed; ``fail`` ends the store."""
+        """Open the lock of ``log``, and make it where that is allowed; ``fail`` ends the store."""
         self._fail = fail
         self._process = os.getpid()
         self._descriptor: int | None = None
         try:
-            self._descriptor = open_regular(path, READ if read_only else WRITE | os.O_CREAT)
+            self._descriptor = log.plain_file(_LOCK, READ if read_only else WRITE | os.O_CREAT)
         except OSError as problem:
             if not read_only or problem.errno not in {errno.ENOENT, errno.EACCES}:
                 raise UnreadableError(
-                    f"expected to open the lock {path}, found: {problem.strerror}; "
+                    f"expected to open the lock {log.path / _LOCK}, found: {problem.strerror}; "
                     "check who may write to the ledger"
                 ) from problem
 

@@ -17,13 +17,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from ledger.disk import NO_ROOM
+from ledger.disk import NO_ROOM, Folder, sync_within
 from ledger.errors import DiskFull, DurabilityError
 from ledger.tiles.form import ENTRIES, WIDTH, TileAt
 from ledger.trust.merkle import HASH_BYTES
 
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_TILE: Final = "tile"
 _SPARE: Final = ".new-"
 _SPARE_SECONDS: Final = 3600
 _MAX_BUNDLE: Final = WIDTH * (2 + 0xFFFF)
@@ -32,15 +33,18 @@ _MAX_BUNDLE: Final = WIDTH * (2 + 0xFFFF)
 class TileFolder:
     """The tiles below ``directory``/tile."""
 
-    def __init__(self, directory: Path) -> None:
-        """Name the folder; nothing is touched before the first use."""
-        self.directory = directory
+    def __init__(self, directory: Path | Folder) -> None:
+        """Name the folder; nothing is touched before the first use.
+
+        A ``Folder`` stays its owner's to close.
+        """
+        self._folder = directory if isinstance(directory, Folder) else Folder(directory)
         self._swept = False
 
     def read(self, at: TileAt) -> bytes | None:
         """The content of a tile; None when there is none of the right length."""
         try:
-            descriptor = os.open(self.directory / at.path, _READ)
+            descriptor = self._folder.file(at.path, _READ)
         except OSError:
             return None
         try:
@@ -56,29 +60,29 @@ class TileFolder:
     def has(self, at: TileAt) -> bool:
         """Whether a file of this name lies there, with the length a hash tile must have."""
         try:
-            size = (self.directory / at.path).stat().st_size
+            size = self._folder.target(at.path).st_size
         except OSError:
             return False
         return size > 0 if at.level == ENTRIES else size == at.width * HASH_BYTES
 
     def write(self, at: TileAt, data: bytes) -> None:
         """Put a tile in its place."""
-        target = self.directory / at.path
         try:
             spare = self._spare(data)
             try:
-                _rename_into(spare, target)
+                self._rename(spare, at.path)
             except OSError:
                 with suppress(OSError):
-                    spare.unlink()
+                    self._folder.remove(spare)
                 raise
             if at.width == WIDTH:
-                _remove_folder(target.with_name(f"{target.name}.p"))
+                self._remove_partials(f"{at.path}.p")
         except OSError as problem:
             kind = DiskFull if problem.errno in NO_ROOM else DurabilityError
             raise kind(
-                f"expected to write the tile {target}, found: {problem.strerror}; the log itself "
-                "is whole: make room or check who may write there, then try again"
+                f"expected to write the tile {self._folder.path / at.path}, found: "
+                f"{problem.strerror}; the log itself is whole: make room or check who may write "
+                "there, then try again"
             ) from problem
 
     def count_full(self, limit: int, level: int = 0) -> int:
@@ -97,21 +101,27 @@ class TileFolder:
 
     def widths(self, level: int, index: int) -> Iterator[int]:
         """The widths of the partial tiles of one index, widest first."""
-        target = self.directory / TileAt(level, index).path
         try:
-            names = os.listdir(target.with_name(f"{target.name}.p"))  # noqa: PTH208 - names only
+            names = self._folder.names(f"{TileAt(level, index).path}.p")
         except OSError:
             return
         yield from sorted((int(n) for n in names if n.isascii() and n.isdigit()), reverse=True)
 
-    def _spare(self, data: bytes) -> Path:
+    def sync(self) -> None:
+        """Make all that lies there durable, for when it cannot be made again; ``OSError``."""
+        with self._folder.folder(_TILE) as folder:
+            sync_within(folder)
+        self._folder.sync()
+
+    def _spare(self, data: bytes) -> str:
         """A file of its own with ``data``."""
-        spare = self.directory / "tile" / f"{_SPARE}{os.getpid()}-{os.urandom(6).hex()}"
+        spare = f"{_TILE}/{_SPARE}{os.getpid()}-{os.urandom(6).hex()}"
         try:
-            descriptor = os.open(spare, _CREATE, 0o644)
+            descriptor = self._folder.file(spare, _CREATE)
         except FileNotFoundError:
-            spare.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(spare, _CREATE, 0o644)
+            self._folder.path.mkdir(parents=True, exist_ok=True)
+            self._folder.make(_TILE)
+            descriptor = self._folder.file(spare, _CREATE)
         try:
             with os.fdopen(descriptor, "wb", buffering=0) as file:
                 view = memoryview(data)
@@ -122,29 +132,28 @@ class TileFolder:
                     self._sweep(os.fstat(descriptor).st_mtime)
         except OSError:
             with suppress(OSError):
-                spare.unlink()
+                self._folder.remove(spare)
             raise
         return spare
 
+    def _rename(self, spare: str, target: str) -> None:
+        try:
+            self._folder.rename(spare, target)
+        except FileNotFoundError:  # the first of its folder, or the folder was just superseded
+            self._folder.make_all(target.rpartition("/")[0])
+            self._folder.rename(spare, target)
+
     def _sweep(self, now: float) -> None:
         """Remove what crashes left long ago; a file younger than that may be somebody's."""
-        with suppress(OSError), os.scandir(self.directory / "tile") as found:
-            for each in found:
-                if each.name.startswith(_SPARE) and each.stat().st_mtime < now - _SPARE_SECONDS:
-                    Path(each.path).unlink()
+        with suppress(OSError), self._folder.folder(_TILE) as folder:
+            for name in folder.names():
+                if name.startswith(_SPARE) and folder.state(name).st_mtime < now - _SPARE_SECONDS:
+                    folder.remove(name)
 
-
-def _rename_into(spare: Path, target: Path) -> None:
-    try:
-        spare.rename(target)
-    except FileNotFoundError:  # the first of its folder, or the folder was just superseded
-        target.parent.mkdir(parents=True, exist_ok=True)
-        spare.rename(target)
-
-
-def _remove_folder(partials: Path) -> None:
-    """Remove superseded partial tiles; what somebody is just writing there may stay."""
-    with suppress(OSError):
-        for each in os.scandir(partials):
-            os.unlink(each.path)  # noqa: PTH108 - a name of scandir
-        partials.rmdir()
+    def _remove_partials(self, name: str) -> None:
+        """Remove superseded partial tiles; what somebody is just writing there may stay."""
+        with suppress(OSError):
+            with self._folder.folder(name) as partials:
+                for each in partials.names():
+                    partials.remove(each)
+            self._folder.remove_folder(name)

@@ -9,8 +9,8 @@ Sequences of system calls for one advance, between flock and unlock of ``<path>.
 
 as long as before   open, read, pwrite over it: one sector, so that a crash leaves the old note or
                     the new one, and whoever reads under the lock meets no mixture
-otherwise           open, read, create ``<path>.new``, write, rename (some file systems start to
-                    write the file at a rename over another, which costs twenty times as much)
+otherwise           open the folder, create ``<path>.new``, write, rename (some file systems start
+                    to write the file at a rename over another, which costs twenty times as much)
 
 Without ``sync`` nothing waits for the disk, so a power loss can leave
 
@@ -32,7 +32,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Final
 
-from ledger.disk import NO_ROOM, sync_directory
+from ledger.disk import NO_ROOM, Folder
 from ledger.errors import (
     CheckpointError,
     ClosedError,
@@ -242,23 +242,10 @@ class KeptHead:
             raise _unkept(self.path, problem) from problem
 
     def _write(self, target: Path, data: bytes, *, sync: bool) -> None:
-        spare = f"{target}.new"
         try:
-            descriptor = os.open(spare, _WRITE, 0o644)
-            try:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(descriptor, view) :]
-                if sync:
-                    os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            os.rename(spare, target)  # noqa: PTH104 - Path costs as much as the system call
-            if sync:
-                sync_directory(target.parent)
+            with Folder.opened(target.parent) as folder:
+                _write_in(folder, target.name, data, sync=sync)
         except OSError as problem:
-            with suppress(OSError):
-                Path(spare).unlink()
             raise _unkept(target, problem) from problem
 
     @contextmanager
@@ -314,6 +301,27 @@ class KeptHead:
                 f"expected to lock the kept head by {path}, found: {problem.strerror}; check who "
                 "may write there"
             ) from problem
+
+
+def _write_in(folder: Folder, name: str, data: bytes, *, sync: bool) -> None:
+    spare = f"{name}.new"
+    try:
+        descriptor = folder.file(spare, _WRITE)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            if sync:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        folder.rename(spare, name)
+        if sync:
+            folder.sync()
+    except OSError:
+        with suppress(OSError):
+            folder.remove(spare)
+        raise
 
 
 def _unkept(target: Path, problem: OSError) -> DurabilityError:

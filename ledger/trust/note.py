@@ -87,10 +87,16 @@ def accepted(note: Note, keys: Iterable[Verifier]) -> tuple[Signature, ...]:
             key.verify(Note(note.text, (signature,)))
             found.append(signature)
     if not found:
-        raise NoteError(
+        told = (
             f"expected a signature by {_listed(known)}, found "
             f"{_listed((s.name, s.key_id) for s in note.signatures)}"
         )
+        if {name for name, _ in known} & {signature.name for signature in note.signatures}:
+            told += (
+                "; do not trust it, unless its owner says that this key was rotated: `keys "
+                "export-public --epochs` prints all that a log had"
+            )
+        raise NoteError(told)
     return tuple(found)
 
 

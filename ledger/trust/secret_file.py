@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from ledger.disk import make_private_folder, sync_directory
+from ledger.disk import Folder, make_private_folder
 from ledger.errors import KeyExposed, KeyFormatError, UnreadableError
 
 _MAX_BYTES: Final = 4096
@@ -42,18 +42,19 @@ def write_secret(path: Path, data: bytes) -> bool:
     once one wins. A crash leaves a spare file, never half a key.
     """
     make_private_folder(path.parent)
-    spare = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
-    descriptor = os.open(spare, _CREATE, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+    spare = f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}"
+    with Folder.opened(path.parent) as folder:
+        descriptor = folder.file(spare, _CREATE, 0o600)
         try:
-            os.link(spare, path)
-        except FileExistsError:
-            return False  # another process was first; its key is the key
-    finally:
-        spare.unlink()
-    sync_directory(path.parent)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                folder.link(spare, path.name)
+            except FileExistsError:
+                return False  # another process was first; its key is the key
+        finally:
+            folder.remove(spare)
+        folder.sync()
     return True

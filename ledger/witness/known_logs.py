@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ledger.disk import sync_directory
+from ledger.disk import Folder
 from ledger.errors import KeyFormatError, WitnessStoreError
 from ledger.trust.cosignature import parse_log_key
 from ledger.trust.note import Verifier
 
 MAX_ORIGIN_BYTES: Final = 255
 _MAX_FILE: Final = 4 * 1024 * 1024
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 _LOG: Final = "log"
 _RETIRED: Final = "retired"
 
@@ -111,23 +112,21 @@ def _change(file: Path, change: Callable[[_Listed], _Listed]) -> bool:
     """Replace ``file`` durably by what ``change`` makes of it; False when that is the same."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
+        with Folder.opened(file.parent) as folder:
+            assert folder.descriptor is not None
+            fcntl.flock(folder.descriptor, fcntl.LOCK_EX)
             known = _read(file)
             changed = change(known)
             if changed == known:
                 return False
-            spare = file.with_name(f"{file.name}.new")
-            with spare.open("w", encoding="utf-8") as opened:
+            spare = f"{file.name}.new"
+            with os.fdopen(folder.file(spare, _CREATE), "w", encoding="utf-8") as opened:
                 opened.writelines(f"{_LOG} {each}\n" for each in changed.logs)
                 opened.writelines(f"{_RETIRED} {each}\n" for each in changed.retired)
                 opened.flush()
                 os.fsync(opened.fileno())
-            spare.replace(file)
-            sync_directory(file.parent)
-        finally:
-            os.close(folder)
+            folder.rename(spare, file.name)
+            folder.sync()
     except OSError as problem:
         raise WitnessStoreError(
             f"expected to write {file}, found: {problem.strerror}; check the folder"

@@ -14,8 +14,10 @@ folder, held for the comparison and the write only. The sequence, and what a cra
   fsync the folder, and for a first head ``heads`` too
                                      the new head stands; only now may it be answered
 
-A write that finds no room changes nothing and may be tried again. From the first sync on a failure
-is final for this instance: it answers nothing more, and its owner starts again.
+Where there is no room, at any call until the new head has its name, nothing changes and it may be
+tried again: the spare file is given up, so that no later sync has to speak for its pages. Any other
+failure from the first sync on, and every one after the rename, is final for this instance: it
+answers nothing more, and its owner starts again.
 What is read must carry a cosignature by the witness' own key; anything else is damage, and
 nothing is cosigned on top of it. An owner who puts an old copy of the folder back is not found out.
 """
@@ -37,6 +39,7 @@ from ledger.trust.note import MAX_NOTE_BYTES, Verifier, accepted, parse
 
 LOCK_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.002
+_SPARE: Final = "checkpoint.new"
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -113,15 +116,18 @@ class WitnessStore:
             file.write(data)
 
     def _settle(self, written: int, folder: int, *, first: bool) -> None:
-        """From the first sync on, a failure is final: nobody knows what the disk holds."""
+        """Final is a failure that leaves open what the disk holds: see the module's first lines."""
         try:
             os.fsync(written)
-            os.rename("checkpoint.new", "checkpoint", src_dir_fd=folder, dst_dir_fd=folder)
+            os.rename(_SPARE, "checkpoint", src_dir_fd=folder, dst_dir_fd=folder)
             os.fsync(folder)
             if first:
                 sync_directory(self._heads)
         except OSError as problem:
-            self._failed = problem.strerror or type(problem).__name__
+            if problem.errno in NO_ROOM and _has_spare_name(written, folder):
+                _give_up(folder)
+            else:
+                self._failed = problem.strerror or type(problem).__name__
             raise
         finally:
             os.close(written)
@@ -186,13 +192,27 @@ class WitnessStore:
 
 
 def _write(folder: int, data: bytes) -> int:
-    """Write ``checkpoint.new`` in the locked ``folder``; its descriptor, not yet synced."""
-    descriptor = os.open("checkpoint.new", _CREATE, 0o644, dir_fd=folder)
+    """Write the spare file in the locked ``folder``; its descriptor, not yet synced."""
+    descriptor = os.open(_SPARE, _CREATE, 0o644, dir_fd=folder)
     try:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
     except OSError:
         os.close(descriptor)
+        _give_up(folder)
         raise
     return descriptor
+
+
+def _has_spare_name(written: int, folder: int) -> bool:
+    """Whether the file is no head yet; asked, because a rename may fail and yet be done."""
+    try:
+        return os.path.samestat(os.stat(_SPARE, dir_fd=folder), os.fstat(written))
+    except OSError:
+        return False
+
+
+def _give_up(folder: int) -> None:
+    with suppress(OSError):  # the next write empties it anyway
+        os.unlink(_SPARE, dir_fd=folder)

@@ -7,17 +7,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from ledger import (
-    Digest,
-    FirstBad,
     Json,
     LedgerError,
     Pin,
-    TokenSignatureLedger,
     UnreadableError,
     read_bundle,
     verify,
 )
-from os2shell.executors.evidence import collect_objects
 from os2shell.executors.progress import Progress
 from os2shell.model.capability import Capability
 from os2shell.model.effect import Determinism, Transcript
@@ -118,18 +114,15 @@ class Auditor:
             found = verify(
                 self._folder,
                 key,
+                objects=objects,
                 jobs=len(os.sched_getaffinity(0)),
                 progress=lambda done, total: progress.show("verify MiB", done >> 20, total >> 20),
             )
         finally:
             progress.clear()
-        status, bad = str(found.status), found.first_bad
-        if status == "ok" and objects:
-            with TokenSignatureLedger.read_only(self._folder, key) as ledger:
-                bad = _first_bad_object(ledger)
-            status = "broken" if bad else status
+        bad = found.first_bad
         return Audit(
-            status=status,
+            status=str(found.status),
             size=found.size,
             root=found.root or None,
             signer=found.signer,
@@ -138,21 +131,6 @@ class Auditor:
             bad_reason=bad.reason if bad else None,
             first=found.first,
         )
-
-
-def _first_bad_object(ledger: TokenSignatureLedger) -> FirstBad | None:
-    """The first record that refers to content which is missing or is not what its name says."""
-    checked: set[Digest] = set()
-    for record in ledger.read(ledger.first):
-        known = set(checked)
-        try:
-            collect_objects(record, ledger.objects, checked)
-            for name in sorted(checked - known):
-                with ledger.objects.open(name):
-                    pass  # opening re-hashes the whole object
-        except (LedgerError, Os2Error) as error:
-            return FirstBad(record.seq, str(error))
-    return None
 
 
 def _of_bundle(path: Path) -> Audit:

@@ -10,23 +10,18 @@ from typing import ClassVar
 from blake3 import blake3
 
 from ledger import (
-    TREE_KEYS,
     Bundle,
-    Digest,
     Json,
     ObjectStore,
     Record,
     TokenSignatureLedger,
-    decode,
     image_of,
+    reached,
     read_bundle,
-    referred,
     write_export,
     write_verifier,
 )
-from os2shell.executors.workspace import Kind, read_tree
 from os2shell.model.capability import Capability
-from os2shell.model.content import fetch
 from os2shell.model.effect import Determinism, Transcript
 from os2shell.model.errors import CannotStart, NothingToVerify, UsageError
 from os2shell.model.plain import to_json
@@ -103,7 +98,7 @@ class EvidenceExporter:
         ledger = self._open_ledger()
         session = self._session(effect.session, ledger)
         records = tuple(_selected(_kept(ledger), session, begins=not ledger.first))
-        objects = needed_objects(records, ledger.objects) if effect.format in _FILES else set()
+        objects = reached(records, ledger.objects) if effect.format in _FILES else set()
         if ledger.first and effect.format in _FILES:
             objects |= {image for record in records if (image := image_of(record))}
         output = _new_file(effect.output)
@@ -135,29 +130,6 @@ class EvidenceExporter:
                 remedy="`os2 ledger log --kind session.opened` lists the sessions",
             )
         return found
-
-
-def needed_objects(records: Iterable[Record], objects: ObjectStore) -> set[Digest]:
-    """Every object that replaying ``records`` can ask for: traces, streams, trees, files."""
-    found: set[Digest] = set()
-    for record in records:
-        collect_objects(record, objects, found)
-    return found
-
-
-def collect_objects(record: Record, objects: ObjectStore, found: set[Digest]) -> None:
-    """Add what ``record`` refers to, directly and through traces and trees, to ``found``.
-
-    Raises ``LedgerError`` or ``Broken`` where a trace or tree on the way does not hold. What lies
-    below a tree that is in ``found`` already is taken to be there too.
-    """
-    found |= referred(record.attributes)
-    trace = record.attributes.get("trace")
-    if trace is not None:
-        steps = decode(fetch(objects, trace))
-        found |= referred(steps)
-        for tree in _trees(steps):
-            collect_tree(tree, objects, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,33 +205,3 @@ def _measured(path: Path) -> tuple[int, bytes]:
         while part := file.read(1 << 20):
             hasher.update(part)
         return file.tell(), hasher.digest()
-
-
-def _trees(body: Json) -> Iterator[Digest]:
-    match body:
-        case dict() as fields:
-            for key, value in fields.items():
-                if key in TREE_KEYS and isinstance(value, bytes):
-                    yield Digest(value)
-                else:
-                    yield from _trees(value)
-        case list() as items:
-            for item in items:
-                yield from _trees(item)
-        case _:
-            return
-
-
-def collect_tree(tree: Digest, objects: ObjectStore, found: set[Digest]) -> None:
-    """Add ``tree`` and all below it to ``found``; what is in it already is taken to be there."""
-    pending = [tree]
-    while pending:
-        folder = pending.pop()
-        if folder in found:
-            continue
-        found.add(folder)
-        for entry in read_tree(objects, folder):
-            if entry.kind is Kind.FOLDER:
-                pending.append(entry.digest)
-            elif entry.kind is not Kind.LINK:
-                found.add(entry.digest)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ledger import Digest, Json, MemoryObjects, ObjectStore, OverlayObjects
+from ledger import Digest, Json, MemoryObjects, ObjectStore, OverlayObjects, reached_from
 from ledger import Entry as LedgerEntry
-from os2shell.executors.evidence import EvidenceExporter, ExportEvidence, collect_tree
+from os2shell.executors.evidence import EvidenceExporter, ExportEvidence
 from os2shell.executors.progress import Progress
 from os2shell.executors.suite import (
     copied_suite,
@@ -171,9 +171,7 @@ class _Bench:
             return
         house = self.place().house
         engine = house.open_engine()
-        found: set[Digest] = set()
-        collect_tree(self._packages, objects, found)
-        for name in sorted(found):
+        for name in sorted(reached_from(self._packages, objects)):
             with objects.open(name) as source:
                 engine.objects.put_stream(source.read)
         facts: dict[str, dict[str, Json]] = {

@@ -365,7 +365,7 @@ def test_a_failed_sync_of_objects_is_final(tmp_path: Path) -> None:
         with Faults(tmp_path / "log") as counted:
             pass
         assert counted.seen == []
-        with Faults(tmp_path / "log", 2, Kind.REFUSED) as faults, pytest.raises(LedgerError):
+        with Faults(tmp_path / "log", 3, Kind.REFUSED) as faults, pytest.raises(LedgerError):
             ledger.objects.flush()
         assert "fsync" in faults.fired
         with pytest.raises(LedgerError):

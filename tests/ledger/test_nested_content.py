@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from ledger import Digest, Entry, TokenSignatureLedger, decode, digest, encode, verify
+from ledger import (
+    Digest,
+    Entry,
+    TokenSignatureLedger,
+    decode,
+    digest,
+    encode,
+    read_bundle,
+    verify,
+)
+from ledger.__main__ import main
 from ledger.form.canonical import Json
 
 Opened = Callable[[], TokenSignatureLedger]
@@ -91,6 +101,31 @@ def test_one_that_does_not_hold_is_told_with_its_way(
         found.first_bad.reason
     )
     assert verify(written.log).status == "ok"
+
+
+@pytest.mark.parametrize("form", ["jsonl", "bundle", "car"])
+def test_an_export_with_objects_holds_all_of_them(
+    written: Written, tmp_path: Path, form: str
+) -> None:
+    out = tmp_path / "out"
+    assert main(["export", str(written.log), "--format", form, "--objects", "--out", str(out)]) == 0
+    if form == "jsonl":
+        assert main(["import", str(out), "--into", str(tmp_path / "made")]) == 0
+        assert verify(tmp_path / "made", objects=True).status == "ok"
+    elif form == "bundle":
+        with read_bundle(out) as bundle:
+            assert all(bundle.objects.has(name) for name in written.names.values())
+    else:
+        held = out.read_bytes()
+        assert all(name in held for name in written.names.values())
+
+
+def test_an_export_of_what_is_not_there_is_refused(written: Written, tmp_path: Path) -> None:
+    written.path("tree").unlink()
+    out = tmp_path / "out"
+    words = ["export", str(written.log), "--format", "jsonl", "--objects", "--out", str(out)]
+    assert main(words) == 1
+    assert not out.exists()
 
 
 def test_bytes_that_look_like_a_tree_make_nobody_look_for_objects(

@@ -276,6 +276,10 @@ def test_the_command(
         assert b"expected a size of 1 to 6" in capfdbinary.readouterr().err
     other = Signer(SIGNER.name, bytes(32)).public
     assert main(["prove", "--check", str(file), "--pubkey", str(other)]) == 1
+    assert b"this key was rotated: `keys export-public --epochs`" in capfdbinary.readouterr().err
+    other = Signer("another.example/log", bytes(32)).public
+    assert main(["prove", "--check", str(file), "--pubkey", str(other)]) == 1
+    assert b"rotated" not in capfdbinary.readouterr().err
     assert main(["prove", "--check", str(small / "checkpoint"), *key]) == 1
     for words in (
         ["prove"],

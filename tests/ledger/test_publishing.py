@@ -199,14 +199,14 @@ from pathlib import Path
 from ledger import TokenSignatureLedger
 from ledger.chain.publication import publish
 left = int(sys.argv[3])
-rename = Path.rename
-def dying(self, target):
+rename = os.rename
+def dying(*names, **folders):
     global left
     if left == 0:
         os._exit(9)
     left -= 1
-    return rename(self, target)
-Path.rename = dying
+    return rename(*names, **folders)
+os.rename = dying
 with TokenSignatureLedger.read_only(Path(sys.argv[1])) as log:
     publish(log, Path(sys.argv[2]), entries=True)
 """

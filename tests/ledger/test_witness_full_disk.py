@@ -2,6 +2,7 @@
 
 import os
 import resource
+import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -13,6 +14,7 @@ from ledger.trust.note import Note, parse, parse_signatures
 from ledger.witness.store import origin_hash
 from tests.ledger.conftest import ORIGIN
 from tests.ledger.test_bad_input import mounted
+from tests.ledger.test_fault_strace import usable
 from tests.ledger.witnessing import Growing, Running, Serve, serving
 
 Filled = Callable[[], None]
@@ -99,3 +101,32 @@ def test_a_log_that_comes_when_the_disk_is_full(log: Growing, signer: Signer) ->
             path.unlink()
         assert running.add(log.request(0, 3))[0] == 200
         assert running.end()[0] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not usable(), reason="strace is absent or may not trace here")
+@pytest.mark.parametrize("call", ["fsync", "renameat"])
+def test_the_kernel_finds_no_room_at(call: str, serve: Serve, log: Growing, signer: Signer) -> None:
+    """Late: some file systems look for room at a sync, or for a name at a rename."""
+    running = serve(str(signer.public))
+    tracers: list[subprocess.Popen[str]] = []
+
+    def fill() -> None:
+        words = ["strace", "-f", "-e", f"trace={call}", "-e", f"inject={call}:error=ENOSPC"]
+        words += ["-p", str(running.process.pid)]
+        tracers.append(subprocess.Popen(words, stderr=subprocess.PIPE, text=True))
+        stream = tracers[-1].stderr
+        assert stream is not None
+        assert "attached" in stream.readline()
+
+    def make_room() -> None:
+        tracers[-1].terminate()
+        assert "INJECTED" in tracers[-1].communicate(timeout=20)[1]
+
+    try:
+        full_then_room(running, log, fill, make_room)
+    finally:
+        for each in tracers:
+            if each.poll() is None:  # a test that failed leaves nothing behind
+                each.terminate()
+                each.communicate(timeout=20)

@@ -4,13 +4,14 @@ import errno
 import os
 import resource
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ledger import LedgerError, Signer, WitnessError
-from ledger.errors import WitnessStoreError
+from ledger.errors import WitnessFull, WitnessStoreError
 from ledger.trust.cosignature import Cosigner
 from ledger.trust.note import Note, parse_signatures
 from ledger.witness import store as stores
@@ -33,7 +34,9 @@ def service(folder: Path, log: Growing) -> WitnessService:
     return WitnessService((COSIGNER,), logs, memory, lambda: 1_700_000_000_000_000_000)
 
 
-def wrong(real: Callable[..., Any], kind: str, at: int, count: list[int]) -> Callable[..., Any]:
+def wrong(
+    real: Callable[..., Any], kind: str, at: int, count: list[int], error: int = errno.EIO
+) -> Callable[..., Any]:
     def called(*given: Any, **named: Any) -> Any:
         count[0] += 1
         if count[0] != at:
@@ -44,7 +47,7 @@ def wrong(real: Callable[..., Any], kind: str, at: int, count: list[int]) -> Cal
                 os.close(done)
         if kind.startswith("killed"):
             raise Killed
-        raise OSError(errno.EIO, "Input/output error")
+        raise OSError(error, os.strerror(error))
 
     return called
 
@@ -114,6 +117,59 @@ def test_no_room_changes_nothing_and_may_be_tried_again(signer: Signer, tmp_path
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert running.add_checkpoint(log.request(3, 5).encode())
+
+
+@pytest.mark.parametrize(
+    ("call", "known"),
+    [("mkdir", 0), *product(("open", "write", "fsync", "rename"), (0, 3))],
+)
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT])
+def test_no_room_at_any_call_before_the_head_has_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+    signer: Signer,
+    tmp_path: Path,
+    call: str,
+    error: int,
+    known: int,
+) -> None:
+    log = Growing(signer)
+    running = service(tmp_path, log)
+    if known:
+        running.add_checkpoint(log.request(0, known).encode())
+    name = origin_hash(signer.name)
+    kept = running.checkpoint(name)
+    real = getattr(os, call)
+
+    def full(*given: Any, **named: Any) -> Any:
+        if call != "open" or given[1] & os.O_CREAT:
+            raise OSError(error, os.strerror(error))
+        return real(*given, **named)
+
+    for _ in range(3):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, full)
+            with pytest.raises(WitnessFull, match="make room, then ask again"):
+                running.add_checkpoint(log.request(known, 5).encode())
+        assert running.checkpoint(name) == kept
+    assert running.add_checkpoint(log.request(known, 5).encode())
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "at"), [("fsync", "fails", 2), ("rename", "persisted", 1)]
+)
+def test_no_room_once_the_head_has_its_name_is_final(
+    monkeypatch: pytest.MonkeyPatch, signer: Signer, tmp_path: Path, call: str, kind: str, at: int
+) -> None:
+    log = Growing(signer)
+    running = service(tmp_path, log)
+    running.add_checkpoint(log.request(0, 3).encode())
+    request = log.request(3, 5).encode()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, wrong(getattr(os, call), kind, at, [0], errno.ENOSPC))
+        with pytest.raises(WitnessStoreError, match="check the disk"):
+            running.add_checkpoint(request)
+    with pytest.raises(WitnessStoreError, match="restart"):
+        running.add_checkpoint(request)
 
 
 def test_a_lock_that_is_held_is_waited_for_and_then_named(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger import Entry, FileStore, KeyFile, TokenSignatureLedger
+from ledger import Entry, FileStore, KeyFile, TokenSignatureLedger, digest, verify
 from os2shell.kernel.images import IMAGE_EVERY
 from tests.house import ROOT, Os2
 from tests.schemas.test_schemas import check
@@ -59,7 +59,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os2.workspace.mkdir()
     os2.home.mkdir()
     os2.write("old.py", "print('old')")
+    os2.write("once.txt", "there at the first run only")
     os2.run("python", "old.py")
+    (os2.workspace / "once.txt").unlink()
     fill(os2, IMAGE_EVERY + 100)
     os2.run("pyvm", "--eval", "6 * 7")
     fill(os2, 400)
@@ -89,6 +91,23 @@ def test_a_pruned_ledger_opens_runs_and_says_what_is_gone(os2: Os2) -> None:
     check(audit)
     assert (audit["status"], audit["pruned"]) == ("ok", found["ledger"]["pruned"])
     assert "content is gone" in os2.run("ledger", "verify").text
+
+
+def test_content_of_pruned_runs_goes_and_what_is_still_meant_stays(os2: Os2) -> None:
+    """The workspace did not change: its capture must not name what went."""
+    objects = ledger_of(os2) / "objects"
+    before = {path.name for path in objects.rglob("*")}
+    told = prune(os2, imaged(os2), "--objects")
+    gone = before - {path.name for path in objects.rglob("*")}
+    assert f"objects  {len(gone)}\n" in told
+    once = digest(b"there at the first run only").hex()[2:]
+    assert once in gone
+    assert os2.run("python", "old.py").text == "old\n"
+    os2.write("old.py", "print('changed')")
+    os2.run("python", "old.py")
+    assert os2.run("python-verify").text.splitlines()[-1] == "ok: 3 runs, 3 identical"
+    assert verify(ledger_of(os2), objects=True).status == "ok"
+    os2.run("export", "last", "-o", "case.os2z")
 
 
 @pytest.mark.slow
