@@ -29,13 +29,19 @@ from pathlib import Path
 from select import select
 from typing import Any
 
+from os2shell.executors.sandbox.seccomp import present, program
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("os2shell", "ledger")
 APART = (
     *("os2shell.__main__", "os2shell.executors.sandbox.guest", "os2shell.repl.prompt"),
     *("ledger.__main__", "ledger.evidence.verify_os2"),
+    *("ledger.native.build_hook", "ledger.native.inner_loop"),
 )
-"""What a run imports itself: doors, what runs elsewhere only, and what only a terminal needs."""
+"""What a run imports itself: doors, what runs elsewhere only, and what only a terminal needs.
+
+And what no run imports: the hook of the build, and the library that it compiles.
+"""
 SIGNING = "cryptography.hazmat.primitives.asymmetric.ed25519"
 """What a ledger loads at its first signature."""
 _LENGTH_BYTES = 8
@@ -118,6 +124,8 @@ def load() -> None:
             if not found.name.startswith(APART):
                 import_module(found.name)
     import_module(SIGNING)
+    if present():  # else each run compiles what is the same on this machine for all
+        program(with_net=True)
 
 
 def serve(channel: socket.socket) -> bool:
