@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ledger.chain.pruning import Pruning as Pruning
     from ledger.chain.publication import publish as publish
     from ledger.chain.publication import renew_tiles as renew_tiles
+    from ledger.chain.stated import stated_origin as stated_origin
     from ledger.chain.tampering import drop_tail as drop_tail
     from ledger.chain.tampering import flip_byte as flip_byte
     from ledger.chain.tampering import rewrite_record as rewrite_record
@@ -202,6 +203,7 @@ _LATE = {
     "Pruning": "ledger.chain.pruning",
     "publish": "ledger.chain.publication",
     "renew_tiles": "ledger.chain.publication",
+    "stated_origin": "ledger.chain.stated",
     "drop_tail": "ledger.chain.tampering",
     "flip_byte": "ledger.chain.tampering",
     "rewrite_record": "ledger.chain.tampering",

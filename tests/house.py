@@ -18,6 +18,11 @@ DEFAULT_MANIFEST = ROOT / "manifests" / "default.toml"
 GROUPS = ("cgroup-pids", "cgroup-memory")
 ROOT_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 """Interpreter images take seconds to make, so the tests share the user's own cache of them."""
+IMAGES = Path(
+    os.environ.get("OS2_IMAGES")
+    or (Path("/var/cache") if os.geteuid() == 0 else ROOT_CACHE) / "os2shell" / "images"
+)
+"""Where ``os2`` keeps them when this user runs it."""
 
 
 def interpreter() -> dict[str, str]:

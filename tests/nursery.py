@@ -16,6 +16,7 @@ import json
 import os
 import pkgutil
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -26,8 +27,9 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from io import FileIO
 from pathlib import Path
-from select import select
 from typing import Any
+
+from os2shell.executors.sandbox.seccomp import present, program
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("os2shell", "ledger")
@@ -78,7 +80,7 @@ class Nursery:
             pool = stack.enter_context(ThreadPoolExecutor(_STREAMS))
             pool.submit(_write, into, stdin)
             read = [pool.submit(stream.readall) for stream in (out, errors)]
-            if not select([told], [], [], seconds)[0]:
+            if not select.select([told], [], [], seconds)[0]:
                 os.kill(pid, signal.SIGKILL)
                 written = [stream.result() or b"" for stream in read]
                 raise subprocess.TimeoutExpired(["os2", *words], seconds, *written)
@@ -120,36 +122,49 @@ def load() -> None:
             if not found.name.startswith(APART):
                 import_module(found.name)
     import_module(SIGNING)
+    if present():  # else each run compiles what is the same on this machine for all
+        program(with_net=True)
 
 
 def serve(channel: socket.socket) -> bool:
-    """Fork for everyone who asks. True in each fork that is to become a run."""
+    """Fork a run for everyone who asks, and tell each how its own ended. True in the runs."""
+    living: dict[int, tuple[int, int]] = {}
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
     while True:
-        header, given, _, _ = socket.recv_fds(channel, _LENGTH_BYTES, _STREAMS + 1)
-        if not header:
-            return False
-        with channel.makefile("rb", buffering=0) as stream:
-            asked = json.loads(_whole(stream, int.from_bytes(header, "big")))
-        if os.fork() == 0:
-            channel.close()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            return attend(asked, given)
-        for number in given:
-            os.close(number)
+        for number, _ in poll.poll():
+            if number in living:
+                poll.unregister(number)
+                _tell_end(number, *living.pop(number))
+                continue
+            header, given, _, _ = socket.recv_fds(channel, _LENGTH_BYTES, _STREAMS + 1)
+            if not header:
+                return False
+            with channel.makefile("rb", buffering=0) as stream:
+                asked = json.loads(_whole(stream, int.from_bytes(header, "big")))
+            *streams, told = given
+            born = os.fork()
+            if born == 0:
+                channel.close()
+                become(asked, streams)
+                return True
+            for stream_end in streams:
+                os.close(stream_end)
+            _tell(told, born)
+            end = os.pidfd_open(born)
+            living[end] = (born, told)
+            poll.register(end, select.POLLIN)
 
 
-def attend(asked: dict[str, Any], given: Sequence[int]) -> bool:
-    """Fork the run, tell its pid, wait, and tell how it ended. True in the run itself."""
-    *streams, told = given
-    born = os.fork()
-    if born == 0:
-        become(asked, streams)
-        return True
-    for number in streams:
-        os.close(number)
-    os.write(told, b"%d\n" % born)
-    os.write(told, b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(born, 0)[1]))
-    os._exit(0)
+def _tell_end(end: int, pid: int, told: int) -> None:
+    _tell(told, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    os.close(told)
+    os.close(end)
+
+
+def _tell(told: int, number: int) -> None:
+    with contextlib.suppress(BrokenPipeError):  # who asked has given up
+        os.write(told, b"%d\n" % number)
 
 
 def become(asked: dict[str, Any], streams: Sequence[int]) -> None:
@@ -199,7 +214,6 @@ if __name__ == "__main__":
     load()
     gc.collect()
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(fileno=int(sys.argv[1])) as asking:
         is_run = serve(asking)
     if is_run:

@@ -21,6 +21,7 @@ from ledger import (
     Pin,
     TokenSignatureLedger,
     epoch_age,
+    stated_origin,
 )
 from os2shell.commands import COMMANDS
 from os2shell.executors import clock, entropy, terminal
@@ -258,7 +259,8 @@ class House:
         settings.ledger.mkdir(parents=True, exist_ok=True)
         with locked_folder(settings.state):
             try:
-                signer = self._keys.signer(self._origin())
+                # Which key is all that is asked here: opening judges the ledger under it.
+                signer = self._keys.signer(stated_origin(settings.ledger) or self._origin())
             except NothingToVerify as nothing:
                 left = sorted(path.name for path in settings.ledger.iterdir())
                 if left and left != ["segments"]:

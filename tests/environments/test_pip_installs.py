@@ -1,7 +1,6 @@
 """``pip install`` and its like: planned through the broker, installed offline, on record, repeatable."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 from ledger import digest
 from os2shell.executors.sandbox import FolderCache
 from tests.environments.index_room import Index, Shell
-from tests.house import ROOT_CACHE, Os2, interpreter
+from tests.house import IMAGES, Os2, interpreter
 
 
 def test_what_is_installed_is_on_record_and_comes_out_again(shell: Shell, index: Index) -> None:
@@ -118,12 +117,6 @@ def test_wheels_of_the_workspace_need_no_network(os2: Os2, index: Index) -> None
     assert "GET" not in index.asked
     shutil.rmtree(os2.workspace / "dist")
     assert os2.json("python-verify", "--json")["counts"]["identical"] == 2
-
-
-IMAGES = Path(
-    os.environ.get("OS2_IMAGES")
-    or (Path("/var/cache") if os.geteuid() == 0 else ROOT_CACHE) / "os2shell" / "images"
-)
 
 
 def test_the_folder_that_programs_see_is_a_copy(shell: Shell) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from os2shell.executors.sandbox.tree import descendants
 from tests.probes.recording import PROBES, needs
 
 HALTED = 4
@@ -70,15 +71,13 @@ def _halt(pid: int, seconds: float) -> None:
         os.close(held)
 
 
-def _guests(guest_pid: int) -> list[int]:
-    """All processes of the guest's namespace but its first, which is bubblewrap's."""
-    space = _space(guest_pid)
-    numbers = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
-    return [pid for pid in numbers if pid >= guest_pid and space and _space(pid) == space]
+def _guests(first: int) -> list[int]:
+    """All processes that ``first``, the guest's main one, has started and those have, and itself.
 
-
-def _space(pid: int) -> str:
+    Whose parent has died is found too: below the first process of the namespace, bubblewrap's.
+    """
     try:
-        return str(Path(f"/proc/{pid}/ns/pid").readlink())
+        stat = Path(f"/proc/{first}/stat").read_text()
     except OSError:
-        return ""  # gone, or another user's
+        return []  # the run is over
+    return list(descendants(int(stat.rpartition(")")[2].split()[1])))

@@ -12,12 +12,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from tempfile import gettempdir
 
 import pytest
 
 from os2shell.executors.sandbox import EntryKind, Image, Sandbox, load_image
 from os2shell.executors.sandbox.contents import ENVIRONMENT
+from tests.house import IMAGES
 from tests.probes.installed import installed
 from tests.sandbox.guests import JOB, LIMITS, Scripted, left_in
 
@@ -50,8 +50,8 @@ def _undisturbed(_pid: int) -> AbstractContextManager[None]:
 
 @cache
 def test_image() -> Image:
-    """The image that all tests of the sandbox share."""
-    return load_image(Path(gettempdir()) / f"os2shell-test-images-{os.geteuid()}")
+    """The image that all tests share."""
+    return load_image(IMAGES)
 
 
 def needs(probe: str, what: str) -> list[str]:

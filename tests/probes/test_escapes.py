@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import gettempdir
 
 import pytest
 
@@ -25,7 +24,7 @@ from os2shell.executors.probes.program import (
 from os2shell.executors.probes.surroundings import Surroundings
 from os2shell.model.guest import Tier
 from os2shell.policy.manifest import LAYERS, load_manifest
-from tests.house import DEFAULT_MANIFEST, ROOT, Os2
+from tests.house import DEFAULT_MANIFEST, IMAGES, ROOT, Os2
 
 PROGRAMS = {program.name: program for program in shipped()}
 REQUIRED = load_manifest(DEFAULT_MANIFEST).required_layers
@@ -52,9 +51,7 @@ WITHOUT_SANDBOX = {
 
 @pytest.fixture(scope="module")
 def sandboxes() -> Iterator[ImageSource]:
-    cache = Path(gettempdir()) / f"os2shell-test-images-{os.geteuid()}"
-    cache.mkdir(exist_ok=True)
-    images = ImageSource(cache, print)
+    images = ImageSource(IMAGES, print)
     images.start_ahead(LIMITS, always=True)
     yield images
     images.close()
@@ -239,7 +236,6 @@ def one_of_each(os2: Os2, tmp_path: Path) -> Os2:
     for name in (*WITHOUT_SANDBOX.values(), "survival_daemon"):
         (programs / f"{name}.py").write_text(PROGRAMS[name].source)
     os2.env["PYTHONPATH"] = str(checkout)
-    os2.env["OS2_IMAGES"] = str(Path(gettempdir()) / f"os2shell-test-images-{os.geteuid()}")
     return os2
 
 

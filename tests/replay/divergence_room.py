@@ -1,10 +1,8 @@
 """Runs of the real ``python`` command in the real sandbox, recorded in memory, told otherwise, played."""
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Any, cast
 
 from ledger import Digest, Json, MemoryObjects, OverlayObjects
@@ -27,7 +25,7 @@ from os2shell.policy.manifest import load_manifest
 from os2shell.replay.player import Finding, Workshop, replay_run
 from os2shell.replay.verdict import Divergence, Site, Verdict
 from os2shell.subsystems.folds import FOLDS
-from tests.house import DEFAULT_MANIFEST
+from tests.house import DEFAULT_MANIFEST, IMAGES
 from tests.replay.replay_room import TESTER, Recording, empty_ledger, tree_of
 
 STEPS = {"capture": 0, "entropy": 1, "clock": 2, "run": 3}
@@ -35,11 +33,8 @@ STEPS = {"capture": 0, "entropy": 1, "clock": 2, "run": 3}
 
 
 def images() -> ImageSource:
-    """The interpreter image that the sandbox's own tests use too."""
-    cache = Path(gettempdir()) / f"os2shell-test-images-{os.geteuid()}"
-    cache.mkdir(exist_ok=True)
-    assert cache.stat().st_uid == os.geteuid()
-    return ImageSource(cache, lambda _line: None)
+    """The interpreter image that all tests use."""
+    return ImageSource(IMAGES, lambda _line: None)
 
 
 @dataclass

@@ -1,24 +1,20 @@
 """One image for all tests, and a short way to run a program in a sandbox of its own."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from tempfile import gettempdir
 
 import pytest
 
 from os2shell.executors.sandbox import Image, Sandbox, load_image
+from tests.house import IMAGES
 from tests.sandbox.guests import JOB, LIMITS, Ran, Scripted, left_in, put
 
 
 @pytest.fixture(scope="session")
 def image_cache() -> Path:
-    """Kept between test runs: an image is content-addressed, and costs seconds to build."""
-    cache = Path(gettempdir()) / f"os2shell-test-images-{os.geteuid()}"
-    cache.mkdir(exist_ok=True)
-    assert cache.stat().st_uid == os.geteuid()
-    return cache
+    """That of the whole user: an image is content-addressed, and costs seconds to build."""
+    return IMAGES
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 from os2shell.executors.sandbox import Image, ImageUnavailable, load_image
 from os2shell.executors.sandbox.bubblewrap import arguments, probe
 from os2shell.executors.sandbox.contents import ENVIRONMENT
-from os2shell.executors.sandbox.folder_cache import CachedFolder
+from os2shell.executors.sandbox.folder_cache import CachedFolder, FolderCache
 
 
 def test_present_image_is_opened_by_names_alone(image: Image, image_cache: Path) -> None:
@@ -42,26 +42,37 @@ def test_present_image_opens_within_50_ms(image: Image, image_cache: Path) -> No
 
 
 @pytest.mark.slow
-def test_two_builders_do_not_clash_and_a_changed_file_is_found(tmp_path: Path) -> None:
+def test_two_builders_do_not_clash_and_make_what_others_made(tmp_path: Path, image: Image) -> None:
     context = get_context("spawn")
     with context.Pool(2) as pool:
         (first, said), other = pool.map(_built, [str(tmp_path)] * 2)
-    assert first == other[0]
+    assert first == other[0] == image.digest
     assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 1
     told = {line.partition(":")[0] for line in (*said, *other[1])}
     assert told == {"preparing the Python image, once"}
-
     again: list[str] = []
     assert load_image(tmp_path, tell=again.append).digest == first
     assert again == []
+
+
+def test_a_changed_file_is_found_and_the_folder_made_again(tmp_path: Path) -> None:
+    """What an image is kept in; two files stand for its thousands."""
+    cache = FolderCache(tmp_path, "image")
+    whys: list[str] = []
+
+    def fill(root: Path) -> dict[str, str]:
+        (root / "etc").mkdir()
+        (root / "etc/passwd").write_text("os2:x:1000\n")
+        (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
+        return {}
+
+    first = cache.load("key", fill, whys.append)
     stale = tmp_path / "building-dead"
     stale.mkdir()
-    (victim,) = tmp_path.glob("*/root/etc/passwd")
+    victim = first.root / "etc/passwd"
     victim.write_text("root:x:0:0::/:/bin/sh\n")
-    assert load_image(tmp_path, tell=again.append).digest == first
-    assert [line.partition(":")[0] for line in again] == [
-        "preparing the Python image, again, because etc/passwd of the cached image was changed"
-    ]
+    assert cache.load("key", fill, whys.append) == first
+    assert whys == ["once", "again, because etc/passwd of the cached image was changed"]
     assert "root" not in victim.read_text()
     assert not stale.exists()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from os2shell.executors.sandbox import Sandbox, native, seccomp
+from os2shell.executors.sandbox import Image, Sandbox, native, seccomp
 from os2shell.executors.sandbox import layers as isolation
 from os2shell.executors.sandbox.contents import _ask
 from os2shell.executors.sandbox.errors import ImageUnavailable
@@ -299,10 +299,9 @@ def test_free_threaded_builds_make_no_image(tmp_path: Path) -> None:
     ("name", "code"), [("rdtsc", "rdtsc"), ("rdtscp", "rdtscp"), ("syscall", "syscall")]
 )
 def test_without_traps_what_they_would_hold_is_refused(
-    tmp_path: Path, name: str, code: str
+    image: Image, tmp_path: Path, name: str, code: str
 ) -> None:
-    """The net, awake and not armed, in a process of this machine."""
-    assert native.compile_net(tmp_path)
+    """The net of the image, awake and not armed, in a process of this machine."""
     source = (
         f'void drawn(void) {{ __asm__ volatile("{code}" : : : "rax", "rcx", "rdx", "r11"); }}\n'
     )
@@ -311,7 +310,7 @@ def test_without_traps_what_they_would_hold_is_refused(
         "import ctypes\nctypes.CDLL(None).os2_world(bytes(32), bytes(8))\n"
         f"try: print(ctypes.CDLL('{tmp_path}/draws.so'))\nexcept OSError as error: print(error)\n"
     )
-    environment = {"LD_PRELOAD": str(tmp_path / native.NET)}
+    environment = {"LD_PRELOAD": str(image.root / native.NET)}
     words = [sys.executable, "-c", program]
     said = subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout
     assert f"draws.so: {name} at 0x" in said

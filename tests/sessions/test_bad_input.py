@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from os2shell.executors.sandbox.cgroup import places
-from tests.house import DEFAULT_MANIFEST, ROOT_CACHE, Os2, strict
+from tests.house import DEFAULT_MANIFEST, IMAGES, Os2, strict
 
-IMAGES = {} if os.getuid() == 0 else {"OS2_IMAGES": str(ROOT_CACHE / "os2shell" / "images")}
+SAME_IMAGES = {"OS2_IMAGES": str(IMAGES)}
 """Where the others' images lie, for shells that take themselves for another user."""
 
 
@@ -132,7 +132,7 @@ def hidden_bubblewrap(os2: Os2, *words: str) -> "subprocess.CompletedProcess[byt
     return subprocess.run(
         [*command, sys.executable, "-m", "os2shell", *words],
         cwd=os2.workspace,
-        env={**os2.environment(), **IMAGES},
+        env={**os2.environment(), **SAME_IMAGES},
         capture_output=True,
         timeout=60,
         check=False,
@@ -156,7 +156,7 @@ def test_forbidden_user_namespaces_are_said_with_their_remedy(os2: Os2) -> None:
     ran = subprocess.run(
         [*command, sys.executable, "-m", "os2shell", "python", "-c", "1"],
         cwd=os2.workspace,
-        env={**os2.environment(), **IMAGES},
+        env={**os2.environment(), **SAME_IMAGES},
         capture_output=True,
         timeout=60,
         check=False,

@@ -64,7 +64,7 @@ def test_half_a_ledger_gets_no_second_key(os2: Os2) -> None:
     os2.segment.unlink()
     keys = sorted(Path(os2.home).rglob("*.key"))
     ran = os2.run("pyvm", "--eval", "1", code=125)
-    assert "no log" in ran.errors or "rollback" in ran.errors.lower()
+    assert "the log was cut" in ran.errors
     assert sorted(Path(os2.home).rglob("*.key")) == keys
 
 

@@ -7,7 +7,6 @@ this shell, with the program that drives it inside.
 
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,6 +37,8 @@ def _pip(image: Image) -> tuple[str, Callable[[Path], Mapping[str, str]]]:
             expected="pip 23.2 or newer",
             remedy="python3 -m ensurepip, or apt install python3-pip",
         )
+    from importlib import metadata  # noqa: PLC0415 — an eighth of every start, and few install
+
     version = metadata.version(PIP)
     home = Path(spec.origin).parent
     key = blake2b(DRIVER.read_bytes(), digest_size=16)

@@ -93,8 +93,9 @@ def arguments(
     words += ["--remount-ro", "/dev"]
     words += ["--size", str(space_bytes), "--tmpfs", "/tmp"]  # noqa: S108 - inside the sandbox
     words += ["--size", str(space_bytes), "--tmpfs", WORKSPACE, "--chdir", WORKSPACE]
+    synthetic = str(image.root / FOLDER)
     for name, path in binds():
-        words += ["--ro-bind", str(image.root / FOLDER / name), path]
+        words += ["--ro-bind", f"{synthetic}/{name}", path]
     words += ["--remount-ro", "/proc"]
     if filter_fd is not None:
         words += ["--seccomp", str(filter_fd)]

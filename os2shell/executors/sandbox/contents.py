@@ -38,6 +38,8 @@ _SKIPPED_FOLDERS = frozenset(
 )
 _SKIPPED_FILES = frozenset({"sitecustomize.py", "turtle.py", "usercustomize.py"})
 _KEPT_SUFFIXES = frozenset({".py", ".so", ".txt", ".pem", ".css", ".cfg"})
+_PYC_HEADER_BYTES = 16
+"""Magic number, flags, and the hash of the source (PEP 552)."""
 _ASK = """
 import json, sys, sysconfig
 free = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
@@ -106,6 +108,7 @@ def build_root(root: Path, executable: Path) -> Interpreter:
     compile_net(root)
     write_files(root)
     compile_all(executable, root, "/", "py/lib", "os2")
+    _bundle(root / "os2/os2guest")
     _surroundings(root)
     pin_times(root)
     return Interpreter(version, f"/{inside}")
@@ -188,6 +191,16 @@ def compile_all(executable: Path, root: Path, place: str, *folders: str) -> None
             f"{executable} cannot compile its library ({said.stderr.strip()[-200:]})",
             expected="a complete installation",
         )
+
+
+def _bundle(package: Path) -> None:
+    """Our runtime's bytecode in one file, in the form that its ``__init__`` reads."""
+    codes = {
+        path.name.partition(".")[0]: path.read_bytes()[_PYC_HEADER_BYTES:]
+        for path in sorted((package / "__pycache__").glob("*.pyc"))
+    }
+    line = " ".join(f"{name} {len(code)}" for name, code in codes.items())
+    (package / "modules.bundle").write_bytes(line.encode() + b"\n" + b"".join(codes.values()))
 
 
 def _surroundings(root: Path) -> None:

@@ -190,7 +190,7 @@ def _spawn(image: Image, limits: Limits) -> GuestProcess:
         empty_fds=empty_fds,
     )
     command = words.index("--")
-    options = b"".join(os.fsencode(word) + b"\0" for word in words[1:command])
+    options = os.fsencode("\0".join((*words[1:command], "")))
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     options_fd, options_into = os.pipe()

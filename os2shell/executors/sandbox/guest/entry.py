@@ -123,7 +123,8 @@ def _code(plan: Plan) -> None:
     from _frozen_importlib import BuiltinImporter
 
     module.__loader__ = BuiltinImporter
-    exec(compile(plan.target, "<string>", "exec", dont_inherit=True), module.__dict__)
+    # The text itself: ``compile`` would first make Python's classes of syntax trees, 3 ms of a start.
+    exec(plan.target, module.__dict__)
 
 
 def _module(plan: Plan) -> None:
