@@ -34,8 +34,12 @@ PACKAGES = ("os2shell", "ledger")
 APART = (
     *("os2shell.__main__", "os2shell.executors.sandbox.guest", "os2shell.repl.prompt"),
     *("ledger.__main__", "ledger.evidence.verify_os2"),
+    *("ledger.native.build_hook", "ledger.native.inner_loop"),
 )
-"""What a run imports itself: doors, what runs elsewhere only, and what only a terminal needs."""
+"""What a run imports itself: doors, what runs elsewhere only, and what only a terminal needs.
+
+Of the ledger's inner loop a build has the hook, and what it compiles is no module of Python's.
+"""
 SIGNING = "cryptography.hazmat.primitives.asymmetric.ed25519"
 """What a ledger loads at its first signature."""
 _LENGTH_BYTES = 8
