@@ -144,7 +144,7 @@ class _Writer:
 def write_object(file: int, objects: ObjectStore, entry: Entry) -> int:
     """Write the bytes of ``entry`` to the empty ``file``; return how many there were.
 
-    Pieces of large ones that are all zeros become holes, so what was sparse takes no more room here.
+    Pieces of large ones that are all zeros become holes: what was sparse takes no more room here.
     """
     if entry.size <= WHOLE_BYTES:
         data = objects.get(entry.digest)
