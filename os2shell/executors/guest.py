@@ -34,7 +34,7 @@ from os2shell.executors.sandbox import (
 from os2shell.executors.sandbox.contents import ENVIRONMENT, TOOLS
 from os2shell.executors.standby import Standby
 from os2shell.executors.terminal import ReadStdin
-from os2shell.executors.workspace import capture, populate, read_ignore, shown
+from os2shell.executors.workspace import LEFT_BY_A_RUN, capture, populate, read_ignore, shown
 from os2shell.model.capability import Capability
 from os2shell.model.content import INLINE_BYTES, keep
 from os2shell.model.effect import Determinism, Stream, Transcript
@@ -227,6 +227,7 @@ class GuestRunner:
                 self._objects,
                 ignore=ignore,
                 index=index,
+                limits=LEFT_BY_A_RUN,
                 now_ns=now_ns(),
                 unlock=True,
             )

@@ -168,6 +168,22 @@ def test_million_files(bad: Bad) -> None:
     assert {path.name for path in bad.os2.workspace.iterdir()} == {".os2", "bad.py"}
 
 
+@pytest.mark.slow
+def test_a_million_files_in_folders_under_the_default_manifest(os2: Os2) -> None:
+    """There a run may leave as many as a workspace may hold, so it is ended a little above that."""
+    os2.write(
+        "many.py",
+        "import os\nfor n in range(1_000_000):\n    if n % 1000 == 0: os.mkdir(f'{n}')\n"
+        "    os.close(os.open(f'{n - n % 1000}/{n}', os.O_CREAT))",
+    )
+    ran = os2.run("python", "many.py", code=124)
+    assert "limit.files" in ran.errors
+    assert "the workspace was not changed" in ran.errors
+    assert os2.records()[-1]["attributes"]["cause"] == "limit.files"
+    assert {path.name for path in os2.workspace.iterdir()} == {".os2", "many.py"}
+    assert os2.json("python-verify", "--json")["counts"]["total"] == 1
+
+
 @pytest.mark.parametrize(
     ("name", "code"),
     [

@@ -70,6 +70,18 @@ def test_a_change_right_after_populating_is_seen_without_racy_rereading(room: Ro
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_was_sparse_takes_no_more_room(room: Room) -> None:
+    size = (64 << 20) + 3
+    with (room.workspace / "sparse").open("wb") as file:
+        file.truncate(size)
+        file.seek(9 << 20)
+        file.write(b"word")
+    room.populate(room.capture().tree)
+    made = room.guest / "sparse"
+    assert made.stat().st_blocks * 512 < 4 << 20
+    assert made.read_bytes() == (room.workspace / "sparse").read_bytes()
+
+
 def test_everything_belongs_to_the_owner_asked_for(room: Room) -> None:
     room.populate(room.capture().tree, owner=(65534, 65533))
     for path in [room.guest, *room.guest.rglob("*")]:

@@ -20,6 +20,7 @@ from os2shell.executors.sandbox import EntryKind, GuestExit, Job, Sandbox, Tier,
 from os2shell.executors.sandbox.job import SEED_BYTES
 from os2shell.executors.sandbox.native import LAYER, TRAPS
 from os2shell.executors.workspace import (
+    LEFT_BY_A_RUN,
     Capture,
     Entry,
     Ignore,
@@ -73,6 +74,7 @@ class GitRunner:
                 self._objects,
                 ignore=Ignore(defaults=()),
                 index=index,
+                limits=LEFT_BY_A_RUN,
                 now_ns=now_ns(),
                 unlock=True,
             )

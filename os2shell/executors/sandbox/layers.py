@@ -68,6 +68,8 @@ _STACK_MOST = 64 << 20
 _SPARE = {resource.RLIMIT_CPU: 1, resource.RLIMIT_STACK: _STACK_MOST - STACK_BYTES}
 """What a guest may raise its own limit by."""
 _OPEN_FILES = 1024
+_PENDING_SIGNALS = 1024
+"""A kernel derives its own from its machine's memory."""
 _CORE_BYTES = 1
 """No core is so small, and by this very number the kernel starts no handler of cores (core(5))."""
 _OWN_PROCESSES = 2
@@ -83,6 +85,9 @@ _KERNEL_NAMES = {
     resource.RLIMIT_MEMLOCK: "Max locked memory",
     resource.RLIMIT_MSGQUEUE: "Max msgqueue size",
     resource.RLIMIT_STACK: "Max stack size",
+    resource.RLIMIT_SIGPENDING: "Max pending signals",
+    resource.RLIMIT_NICE: "Max nice priority",
+    resource.RLIMIT_RTPRIO: "Max realtime priority",
 }
 """Names and width of the first column of ``/proc/PID/limits`` (proc(5))."""
 _SPARE_PROCESSES = 8
@@ -199,6 +204,9 @@ def wanted_limits(limits: Limits) -> tuple[tuple[int, int, int], ...]:
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
         resource.RLIMIT_STACK: STACK_BYTES,
+        resource.RLIMIT_SIGPENDING: _PENDING_SIGNALS,
+        resource.RLIMIT_NICE: 0,
+        resource.RLIMIT_RTPRIO: 0,
     }
     rows = [(resource.RLIMIT_CORE, _core_limit(), resource.getrlimit(resource.RLIMIT_CORE)[1])]
     for kind, value in wanted.items():

@@ -29,7 +29,7 @@ from os2shell.executors.workspace.ignore import (
     read_ignore,
 )
 from os2shell.executors.workspace.index import Index, load_index, save_index
-from os2shell.executors.workspace.limits import WorkspaceLimits
+from os2shell.executors.workspace.limits import LEFT_BY_A_RUN, WorkspaceLimits
 from os2shell.executors.workspace.listing import Listing, list_tree, make_tree
 from os2shell.executors.workspace.populate import populate
 from os2shell.executors.workspace.tree import Entry, Kind, decode_tree, encode_tree, read_tree
@@ -38,6 +38,7 @@ __all__ = [
     "BESIDE_GIT",
     "DEFAULTS",
     "IGNORE_NAME",
+    "LEFT_BY_A_RUN",
     "Applied",
     "CannotApply",
     "CannotCapture",

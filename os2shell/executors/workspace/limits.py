@@ -14,3 +14,7 @@ class WorkspaceLimits:
     files: int = MAX_FILES
     size: int = MAX_BYTES
     depth: int = MAX_DEPTH
+
+
+LEFT_BY_A_RUN = WorkspaceLimits(files=1 << 21)
+"""What is captured of a run that passed its own limit of files, which ends it a moment too late."""

@@ -40,6 +40,7 @@ CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEX
 CLOCK_REALTIME_COARSE = 5  # <linux/time.h>; what file times are taken from
 WHOLE_BYTES = 8 << 20
 CHUNK_BYTES = 1 << 20
+_HOLE = bytes(CHUNK_BYTES)
 
 
 def populate(
@@ -141,7 +142,10 @@ class _Writer:
 
 
 def write_object(file: int, objects: ObjectStore, entry: Entry) -> int:
-    """Write the bytes of ``entry`` to ``file``; return how many there were."""
+    """Write the bytes of ``entry`` to the empty ``file``; return how many there were.
+
+    Pieces of large ones that are all zeros become holes: what was sparse takes no more room here.
+    """
     if entry.size <= WHOLE_BYTES:
         data = objects.get(entry.digest)
         _write_all(file, data)
@@ -149,8 +153,12 @@ def write_object(file: int, objects: ObjectStore, entry: Entry) -> int:
     written = 0
     with objects.open(entry.digest) as source:
         while chunk := source.read(CHUNK_BYTES):
-            _write_all(file, chunk)
             written += len(chunk)
+            if chunk == _HOLE:
+                os.lseek(file, len(chunk), os.SEEK_CUR)
+            else:
+                _write_all(file, chunk)
+    os.ftruncate(file, written)
     return written
 
 

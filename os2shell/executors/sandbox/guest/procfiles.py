@@ -1,7 +1,8 @@
 """Files of ``/proc`` that tell of the run itself: shown without what varies, or refused by name.
 
 What tells of the machine is covered by files of the image already (``synthetic.py``); a process's
-own folder cannot be covered, for its name is not known. C code reads what the kernel wrote.
+own folder cannot be covered, for its name is not known. With a net below Python C code is shown the
+same (``below/procfiles.c``), and here is only told why a file is not.
 """
 
 # Stand-ins for untyped C functions: what a call may hold is theirs.
@@ -12,10 +13,9 @@ import os
 import posix
 
 _FORMAT, _FOLDER = 0o170000, 0o040000
-_VARIABLE = frozenset(
-    "cgroup io latency mountinfo mounts mountstats numa_maps pagemap personality sched schedstat smaps "
-    "smaps_rollup stack statm syscall timers wchan oom_score ksm_stat".split()
-)
+_PLAIN = frozenset("auxv cmdline comm coredump_filter environ limits mem personality".split())
+_ENTRIES = frozenset("cwd exe fd fdinfo map_files ns root task".split())
+"""What follows from what the guest did; whatever else a kernel tells of a process may vary."""
 _COVERED = frozenset(
     "buddyinfo cgroups cmdline cpuinfo devices diskstats filesystems interrupts loadavg meminfo modules "
     "pagetypeinfo partitions schedstat slabinfo softirqs stat swaps uptime version vmstat zoneinfo".split()
@@ -52,10 +52,13 @@ def shown(path, real_open):
         return None
     name = os.path.normpath(name)
     parts = name.split("/")
-    last = parts[-1]
     is_process = parts[2] in ("self", "thread-self") or parts[2].isdigit()
-    own = is_process and len(parts) > 3
-    if own and (last in _VARIABLE or parts[3] == "net"):
+    rest = parts[3:]
+    if is_process and rest[:1] == ["task"]:
+        rest = rest[2:]
+    way = _way(rest) if is_process else None
+    kept = way is not None or not rest or rest[0] in _ENTRIES or rest[0] in _PLAIN
+    if is_process and not kept:
         raise PermissionError(
             errno.EACCES, "what varies from run to run is not shown in a sandbox", name
         )
@@ -63,9 +66,14 @@ def shown(path, real_open):
         raise PermissionError(
             errno.EACCES, "what varies from machine to machine is not shown in a sandbox", name
         )
-    if own and last in _SHOWN:
-        return os.fsencode(_SHOWN[last](_read(name, real_open)))
-    return None
+    return None if way is None else os.fsencode(way(_read(name, real_open)))
+
+
+def _way(rest):
+    """How the file ``rest`` of a process is shown; None for as it is, or not."""
+    if rest[:1] == ["fdinfo"] and len(rest) > 1:
+        return _descriptor
+    return _SHOWN.get(rest[0]) if len(rest) == 1 else None
 
 
 def _is_folder(name: str) -> bool:
@@ -97,6 +105,11 @@ def _stat(text: str) -> str:
 
 def _status(text: str) -> str:
     kept = frozenset(_KEPT_STATUS.split())
+    return "".join(line + "\n" for line in text.splitlines() if line.partition(":")[0] in kept)
+
+
+def _descriptor(text: str) -> str:
+    kept = ("pos", "flags", "Pid", "NSpid", "eventfd-count")
     return "".join(line + "\n" for line in text.splitlines() if line.partition(":")[0] in kept)
 
 

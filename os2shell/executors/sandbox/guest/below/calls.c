@@ -137,7 +137,8 @@ int answered(long number, const long *a, uintptr_t caller, long *outcome)
         return 1;
     }
     return time_answered(number, a, caller, outcome) || machine_answered(number, a, outcome)
-        || file_answered(number, a, outcome) || code_answered(number, a, outcome);
+        || file_answered(number, a, outcome) || folder_answered(number, a, outcome)
+        || proc_answered(number, a, outcome) || code_answered(number, a, outcome);
 }
 
 EXPORTED pid_t wait4(pid_t child, int *status, int options, struct rusage *used)

@@ -6,12 +6,11 @@
 #include <string.h>
 #include <sys/random.h>
 
+#define BLOCK 64
+
 static uint32_t key[8];
-static uint64_t counter;
-static uint64_t forks;
-static uint8_t block[64];
-static unsigned used = 64;
-static atomic_flag busy = ATOMIC_FLAG_INIT;
+static _Atomic uint64_t drawn; /* bytes of the stream so far: who draws takes his part at once, and no lock */
+static _Atomic uint64_t forks;
 
 static uint32_t turn(uint32_t word, int by) { return word << by | word >> (32 - by); }
 
@@ -45,37 +44,31 @@ static void chacha(uint64_t number, uint32_t stream, uint8_t *out)
 
 void draw(void *into, size_t size)
 {
-    uint8_t *out = into;
-    while (atomic_flag_test_and_set(&busy)) {}
+    uint8_t *out = into, block[BLOCK];
+    uint64_t at = atomic_fetch_add(&drawn, size);
     while (size) {
-        if (used == sizeof block) {
-            chacha(counter++, 0, block);
-            used = 0;
-        }
-        size_t some = sizeof block - used < size ? sizeof block - used : size;
-        memcpy(out, block + used, some);
-        used += some; out += some; size -= some;
+        size_t skipped = at % BLOCK, some = BLOCK - skipped < size ? BLOCK - skipped : size;
+        chacha(at / BLOCK, 0, block);
+        memcpy(out, block + skipped, some);
+        at += some; out += some; size -= some;
     }
-    atomic_flag_clear(&busy);
 }
 
-void seed_entropy(const uint8_t *seed)
+static void begin_stream(const uint8_t *from)
 {
-    memcpy(key, seed, sizeof key);
-    counter = forks = 0;
-    used = sizeof block;
+    memcpy(key, from, sizeof key);
+    drawn = forks = 0;
 }
+
+void seed_entropy(const uint8_t *seed) { begin_stream(seed); }
 
 static void before_fork(void) { forks++; }
 
 static void in_child(void)
 {
-    uint8_t next[64];
+    uint8_t next[BLOCK];
     chacha(forks, 1, next);
-    memcpy(key, next, sizeof key);
-    counter = forks = 0;
-    used = sizeof block;
-    atomic_flag_clear(&busy);
+    begin_stream(next);
 }
 
 __attribute__((constructor)) static void watch_forks(void)

@@ -29,7 +29,7 @@ static int64_t real_start_ns;
 
 /* ---- what is shown ------------------------------------------------------------------------ */
 
-static int is_own(dev_t device) { return device == own[0] || device == own[1]; }
+int is_own(dev_t device) { return device == own[0] || device == own[1]; }
 
 /* Before the world begins: which file systems are the guest's, and when they were made. */
 void know_files(void)
@@ -47,9 +47,14 @@ void know_files(void)
         }
 }
 
+long inode_shown(const struct stat *status)
+{
+    return is_own(status->st_dev) ? (long)status->st_ino : number_inode(status->st_dev, status->st_ino);
+}
+
 static long show_image(struct stat *status)
 {
-    long number = number_inode(status->st_dev, status->st_ino);
+    long number = inode_shown(status);
     if (number < 0)
         return number;
     status->st_ino = (ino_t)number;
@@ -314,6 +319,8 @@ EXPORTED int fstatvfs64(int file, struct statvfs64 *into) { return fstatvfs(file
 #else
 
 void know_files(void) {}
+int is_own(dev_t device) { return (void)device, 0; }
+long inode_shown(const struct stat *status) { return number_inode(status->st_dev, status->st_ino); }
 int file_answered(long number, const long *a, long *outcome)
 {
     (void)number; (void)a; (void)outcome;

@@ -34,6 +34,7 @@ static const long of_the_world[] = {
 /* Of files: the loader asks too, before we are there. */
 static const long of_files[] = {
     SYS_stat, SYS_lstat, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_statfs, SYS_fstatfs,
+    SYS_open, SYS_openat, SYS_openat2, SYS_readlink, SYS_readlinkat, SYS_getdents, SYS_getdents64,
 };
 
 struct program {

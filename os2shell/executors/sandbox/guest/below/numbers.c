@@ -1,14 +1,11 @@
 /* Numbers of devices and inodes as the guest sees them: of what is not its own, in order of appearance.
  *
- * Who looks takes no lock, for a signal's handler may look while it interrupts who looks; who adds holds
- * the lock with all signals away. A table that grew leaves its old one to those who still read it.
+ * Who looks takes no lock; a row is there once it has its number. A table that grew leaves its old one to
+ * those who still read it.
  */
 #include "world.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #define DEVICES 256
@@ -23,21 +20,6 @@ static dev_t devices[DEVICES];
 static _Atomic int device_count;
 static struct table *_Atomic inodes;
 static uint64_t inode_count;
-static pthread_mutex_t adding = PTHREAD_MUTEX_INITIALIZER;
-
-static uint64_t lock(void)
-{
-    uint64_t all = ~0ULL, before = 0;
-    KERNEL(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
-    pthread_mutex_lock(&adding);
-    return before;
-}
-
-static void unlock(uint64_t before)
-{
-    pthread_mutex_unlock(&adding);
-    KERNEL(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
-}
 
 static long device_of(dev_t device)
 {
@@ -53,7 +35,7 @@ long number_device(dev_t device)
     long found = device_of(device);
     if (found)
         return found;
-    uint64_t before = lock();
+    uint64_t before = lock(NUMBERS);
     found = device_of(device);
     int count = atomic_load(&device_count);
     if (!found && count < DEVICES) {
@@ -61,7 +43,7 @@ long number_device(dev_t device)
         atomic_store(&device_count, count + 1);
         found = FIRST_DEVICE + count;
     }
-    unlock(before);
+    unlock(NUMBERS, before);
     return found ? found : -ENOMEM;
 }
 
@@ -105,13 +87,25 @@ static struct table *roomy(void)
     return table;
 }
 
+/* A fork may have come between a row and its count. */
+static void count_again(void)
+{
+    struct table *table = atomic_load(&inodes);
+    uint64_t rows = 0;
+    for (size_t at = 0; table && at < table->room; at++)
+        rows += table->rows[at].number != 0;
+    inode_count = rows;
+}
+
 long number_inode(dev_t device, ino_t inode)
 {
     struct table *table = atomic_load(&inodes);
     uint64_t number = table ? row_of(table, device, inode)->number : 0;
     if (number)
         return (long)number;
-    uint64_t before = lock();
+    uint64_t before = lock(NUMBERS);
+    if (first_hold(NUMBERS))
+        count_again();
     table = roomy();
     if (table) {
         struct inode *row = row_of(table, device, inode);
@@ -119,14 +113,6 @@ long number_inode(dev_t device, ino_t inode)
             fill(row, device, inode, FIRST_INODE + inode_count++);
         number = row->number;
     }
-    unlock(before);
+    unlock(NUMBERS, before);
     return number ? (long)number : -ENOMEM;
-}
-
-static void hold_numbers(void) { pthread_mutex_lock(&adding); }
-static void leave_numbers(void) { pthread_mutex_unlock(&adding); }
-
-__attribute__((constructor)) static void watch_forks(void)
-{
-    pthread_atfork(hold_numbers, leave_numbers, leave_numbers);
 }

@@ -60,6 +60,12 @@ struct timespec spec(int64_t ns);
 void seed_entropy(const uint8_t *seed);
 void draw(void *into, size_t size);
 
+/* lock.c */
+enum lock { NUMBERS, FOLDERS, LOCKS };
+uint64_t lock(enum lock which); /* the signals to give back */
+void unlock(enum lock which, uint64_t before);
+int first_hold(enum lock which);
+
 /* calls.c: whether a call is one that the world answers, and its answer into ``outcome``. */
 int answered(long number, const long *a, uintptr_t caller, long *outcome);
 
@@ -68,8 +74,19 @@ long number_device(dev_t device);
 long number_inode(dev_t device, ino_t inode);
 
 /* files.c */
+struct stat;
 void know_files(void);
+int is_own(dev_t device);
+long inode_shown(const struct stat *status); /* minus an error where there is no room */
 int file_answered(long number, const long *a, long *outcome);
+
+/* folders.c */
+int folder_answered(long number, const long *a, long *outcome);
+
+/* procfiles.c; where a descriptor of the kernel's /proc leads, 0 for any other. */
+size_t proc_path(int file, char *path, size_t size);
+int proc_lists(const char *folder, const char *name);
+int proc_answered(long number, const long *a, long *outcome);
 
 /* made.c */
 int code_answered(long number, const long *a, long *outcome);
