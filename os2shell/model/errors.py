@@ -36,7 +36,7 @@ class Os2Error(Exception):
 
     def __init__(self, found: str, *, expected: str = "", remedy: str = "") -> None:
         """Keep the three parts; the message joins those that are not empty."""
-        parts = [found]
+        parts = [found.strip()]  # a verb with nothing behind it
         if expected:
             parts.append(f"expected {expected}")
         if remedy:

@@ -28,6 +28,7 @@ from os2shell.replay.verdict import Divergence, ReplayImpossible, ReplayStopped,
 
 REPEATABLE_LIMITS = frozenset({"limit.output", "limit.requests"})
 """Limits that fall at the same byte or request every time; the others depend on the pace."""
+_ENDED_FROM_OUTSIDE = frozenset({"interrupted", "killed", "protocol", "token_budget.unmetered"})
 
 
 class TraceWorld:
@@ -182,7 +183,7 @@ class TraceWorld:
         return answer
 
     def _refuse_unrepeatable(self, kind: str, cause: str) -> None:
-        if _by_pace(cause) or cause in {"interrupted", "protocol", "token_budget.unmetered"}:
+        if _by_pace(cause) or cause in _ENDED_FROM_OUTSIDE:
             self._stop(
                 kind,
                 Difference(f"the run was ended by {cause}", "a run that ended by itself", cause),

@@ -1,5 +1,6 @@
 """A shell that is killed loses nothing that was acknowledged or shown, and takes its guest along."""
 
+import os
 import random
 import signal
 import subprocess
@@ -63,6 +64,23 @@ def test_a_living_shell_is_not_mistaken_for_a_crash(os2: Os2) -> None:
     assert not os2.records("--kind", "command.interrupted")
     process.kill()
     process.communicate()
+
+
+def test_a_sandbox_that_somebody_kills_is_no_divergence(os2: Os2) -> None:
+    process = os2.start("python", "-c", LOOP)
+    assert process.stdout
+    assert process.stdout.read(6) == b"shown\n"
+    outermost = next(pid for pid in descendants(process.pid) if is_bubblewrap(pid))
+    os.kill(outermost, signal.SIGKILL)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 137
+    assert b"the run was ended: killed from outside" in errors
+    (row,) = os2.json("python-verify", "--json")["sessions"]
+    assert row["verdict"] == "recorded_only"
+
+
+def is_bubblewrap(pid: int) -> bool:
+    return Path(f"/proc/{pid}/comm").read_text().strip() == "bwrap"
 
 
 def test_guest_dies_with_the_shell(os2: Os2) -> None:

@@ -41,6 +41,11 @@ def test_long_arguments_are_usage_errors(os2: Os2, words: list[str]) -> None:
     assert "put the program" in os2.run("python", *words, code=2).errors
 
 
+def test_a_verb_alone_is_told_without_a_blank_too_many(os2: Os2) -> None:
+    ran = os2.run("replay", code=2)
+    assert ran.errors.startswith("os2: replay; expected replay ")
+
+
 def test_arguments_that_are_not_text_are_usage_errors(os2: Os2) -> None:
     assert (
         "cannot be recorded" in os2.run("python", "-c", "1", os.fsdecode(b"bad\xff"), code=2).errors

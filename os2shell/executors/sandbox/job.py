@@ -84,7 +84,8 @@ class GuestExit:
     ``code`` is the program's own; 124 at a limit, 130 when interrupted, 128+n for signal n.
     ``cause`` is ``exit``, ``signal:NAME``, ``limit.NAME`` (wall, cpu, memory, output,
     workspace_bytes, files, processes, requests), ``token_budget``, ``token_budget.unmetered``
-    (output that the guest's runtime did not see went beyond it), ``interrupted`` or ``protocol``.
+    (output that the guest's runtime did not see went beyond it), ``interrupted``, ``protocol``
+    or ``killed`` (the sandbox itself was, by somebody on this machine).
     """
 
     code: int

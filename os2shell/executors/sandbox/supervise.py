@@ -41,6 +41,8 @@ SOCKET_BYTES = 212_992
 _SIGNALLED = 128
 _KILLED_CODE = _SIGNALLED + signal.SIGKILL
 _ENDED_BY_US = {"interrupted": INTERRUPTED_CODE, "protocol": _KILLED_CODE}
+KILLED = "killed"
+"""Somebody on this machine ended the sandbox."""
 _TOLD_CAUSES = frozenset(
     {"exit", "limit.memory", "limit.workspace_bytes", "limit.processes", "deadlock", SPENT}
 )
@@ -378,7 +380,9 @@ class Supervisor:
         if number == signal.SIGKILL and self._process.out_of_memory:
             return LIMIT_CODE, "limit.memory"
         if 0 < number < signal.NSIG:
-            return _SIGNALLED + number, f"signal:{_signal_name(number)}"
+            # Bubblewrap itself was struck, to which no guest can send anything, or the guest.
+            told = KILLED if status < 0 else f"signal:{_signal_name(number)}"
+            return _SIGNALLED + number, told
         return status, "exit"
 
 

@@ -211,6 +211,8 @@ def ending(cause: str, manifest: Manifest, what: str = "the run") -> list[str]:
         return [f"{told}; a manifest of your own may allow more"]
     if cause.startswith("token_budget"):
         return [f"{what} was ended: {cause}; --token-budget or the manifest may allow more"]
+    if cause == "killed":
+        return [f"{what} was ended: {cause} from outside, by somebody on this machine"]
     return [f"{what} was ended: {cause}"] if cause in {"interrupted", "protocol"} else []
 
 
