@@ -19,6 +19,7 @@ from ledger.errors import (
     LedgerMissing,
     UnreadableError,
 )
+from ledger.trust.ed25519 import SEED_BYTES
 from ledger.trust.endorsement import (
     Endorsement,
     KeyHistory,
@@ -29,7 +30,7 @@ from ledger.trust.endorsement import (
 )
 from ledger.trust.epochs import Epoch
 from ledger.trust.keyring import KeyFile, refuse_inside
-from ledger.trust.keys import SEED_BYTES, PublicKey, Signer
+from ledger.trust.keys import PublicKey, Signer
 from ledger.trust.note import MAX_NOTE_BYTES
 from ledger.trust.root_key import is_encrypted, read_root, write_root
 

@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import Final
 
 from ledger.errors import AlgorithmMissing, CheckpointError, KeyFormatError, NoteError
+from ledger.trust.ed25519 import SecretKey, is_signed
 from ledger.trust.keys import PublicKey, is_safe_point
 from ledger.trust.note import (
     KEY_ID_BYTES,
@@ -226,37 +227,32 @@ def plain_number(text: str) -> int:
 
 def holds(algorithm: Algorithm, key: bytes, signature: bytes, message: bytes) -> bool:
     """Whether ``key`` made ``signature`` over ``message`` (ML-DSA: with an empty context)."""
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - 30 ms, as in ``keys``
+    if algorithm is Algorithm.ED25519:
+        return is_signed(key, signature, message)
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - as in ``ed25519``
 
     try:
-        if algorithm is Algorithm.ED25519:
-            _ed25519().Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
-        else:
-            with _named_lack():
-                public = _mldsa().MLDSA44PublicKey.from_public_bytes(key)
-            public.verify(signature, message)
+        with _named_lack():
+            public = _mldsa().MLDSA44PublicKey.from_public_bytes(key)
+        public.verify(signature, message)
     except (InvalidSignature, ValueError):
         return False
     return True
 
 
 def _signed(algorithm: Algorithm, seed: bytes, message: bytes) -> bytes:
-    value: bytes
     if algorithm is Algorithm.ED25519:
-        value = _ed25519().Ed25519PrivateKey.from_private_bytes(seed).sign(message)
-    else:
-        value = _mldsa().MLDSA44PrivateKey.from_seed_bytes(seed).sign(message)
+        return SecretKey(seed).sign(message)
+    value: bytes = _mldsa().MLDSA44PrivateKey.from_seed_bytes(seed).sign(message)
     return value
 
 
 def _public_of(algorithm: Algorithm, seed: bytes) -> bytes:
-    value: bytes
     if algorithm is Algorithm.ED25519:
-        private = _ed25519().Ed25519PrivateKey.from_private_bytes(seed)
-    else:
-        with _named_lack():
-            private = _mldsa().MLDSA44PrivateKey.from_seed_bytes(seed)
-    value = private.public_key().public_bytes_raw()
+        return SecretKey(seed).public
+    with _named_lack():
+        private = _mldsa().MLDSA44PrivateKey.from_seed_bytes(seed)
+    value: bytes = private.public_key().public_bytes_raw()
     return value
 
 
@@ -306,12 +302,6 @@ def _named_lack() -> Iterator[None]:
         yield
     except UnsupportedAlgorithm as problem:
         raise _lacking() from problem
-
-
-def _ed25519() -> ModuleType:
-    from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415 - as above
-
-    return ed25519
 
 
 def _mldsa() -> ModuleType:

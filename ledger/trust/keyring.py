@@ -35,14 +35,8 @@ from ledger.errors import (
     KeyProblem,
     WrongKey,
 )
-from ledger.trust.keys import (
-    SEED_BYTES,
-    PublicKey,
-    Signer,
-    load_key,
-    load_or_create_key,
-    write_key,
-)
+from ledger.trust.ed25519 import SEED_BYTES
+from ledger.trust.keys import PublicKey, Signer, load_key, load_or_create_key, write_key
 
 _NEXT: Final = ".next"
 _OLD: Final = ".old"

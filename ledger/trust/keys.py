@@ -5,9 +5,8 @@ seed, behind ``PRIVATE+KEY+``. The name is the ledger's origin. Secret keys rest
 0600 in a folder of mode 0700; one that others can read is refused, because it may be known
 already.
 
-The signature library accepts public keys of small order, under which many messages verify, and
-points that are not reduced. We refuse both before it sees them. It is imported late: a process
-that only reads unsigned ledgers, or none, does not pay for it.
+What judges signatures (``ed25519``) accepts public keys of small order, under which many messages
+verify, and points that are not reduced. We refuse both before it sees them.
 """
 
 import os
@@ -23,11 +22,11 @@ from ledger.errors import (
     NoteError,
     WrongKey,
 )
+from ledger.trust.ed25519 import SEED_BYTES, SecretKey, is_signed
 from ledger.trust.note import KEY_ID_BYTES, Note, Signature, encode64, is_name
 from ledger.trust.secret_file import read_secret, write_secret
 from ledger.trust.vkey import split
 
-SEED_BYTES: Final = 32
 _ED25519: Final = b"\x01"
 _SECRET_PREFIX: Final = "PRIVATE+KEY+"  # noqa: S105 - a format, not a secret
 _FIELD: Final = 2**255 - 19
@@ -75,44 +74,30 @@ class PublicKey:
 
     def verify(self, note: Note) -> None:
         """Refuse ``note`` unless this key signed it, exactly once."""
-        # Importing here keeps 30 ms from every start that verifies nothing.
-        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
-            Ed25519PublicKey,
-        )
-
         mine = [s for s in note.signatures if s.name == self.name and s.key_id == self.key_id]
         if len(mine) != 1:
             found = ", ".join(f"{s.name}+{s.key_id.hex()}" for s in note.signatures)
             raise NoteError(
                 f"expected one signature by {self.name}+{self.key_id.hex()}, found {found}"
             )
-        try:
-            Ed25519PublicKey.from_public_bytes(self.key).verify(mine[0].value, note.text.encode())
-        except (InvalidSignature, ValueError) as problem:
+        if not is_signed(self.key, mine[0].value, note.text.encode()):
             raise NoteError(
                 f"expected a signature by {self.name}+{self.key_id.hex()}, found one that does "
                 "not verify; the text was altered or signed by another key"
-            ) from problem
+            )
 
 
 class Signer:
     """A secret key that signs the heads of one ledger; ``repr`` shows the public half only."""
 
-    __slots__ = ("_key", "_key_id", "_seed", "public")
+    __slots__ = ("_key", "_key_id", "public")
 
     def __init__(self, name: str, seed: bytes) -> None:
         """Hold the key made from ``seed`` under ``name``."""
-        # Importing here keeps 30 ms from every start that signs nothing.
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
-            Ed25519PrivateKey,
-        )
-
         if len(seed) != SEED_BYTES:
             raise KeyFormatError(f"expected a seed of {SEED_BYTES} bytes, found {len(seed)}")
-        self._seed = seed
-        self._key = Ed25519PrivateKey.from_private_bytes(seed)
-        self.public = PublicKey(name, self._key.public_key().public_bytes_raw())
+        self._key = SecretKey(seed)
+        self.public = PublicKey(name, self._key.public)
         self._key_id = self.public.key_id  # kept: it stands in every note, and is a hash
 
     def __repr__(self) -> str:  # type: ignore[explicit-override]  # typing has it from 3.12
@@ -167,7 +152,7 @@ class Signer:
         """The secret key as its file holds it; for nobody's eyes."""
         return (
             f"{_SECRET_PREFIX}{self.name}+{self.public.key_id.hex()}"
-            f"+{encode64(_ED25519 + self._seed)}"
+            f"+{encode64(_ED25519 + self._key.seed)}"
         )
 
     def sign(self, text: str) -> Note:

@@ -9,9 +9,11 @@ import pytest
 from blake3 import blake3
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from nacl import bindings
 
 from ledger import KeyFormatError, NoteError, ProofError, PublicKey, digest
 from ledger.trust import checkpoint as checkpoints
+from ledger.trust import ed25519
 from ledger.trust.keys import is_safe_point
 from ledger.trust.merkle import (
     Frontier,
@@ -153,6 +155,40 @@ def test_low_order_and_unreduced_keys_are_refused() -> None:
     assert accepted
 
 
+@pytest.fixture(params=["little to do", "much to do"])
+def _load(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which library judges: the one that a process begins with, or libsodium before it."""
+    monkeypatch.setattr(ed25519, "MUCH", 0 if request.param == "much to do" else 10**9)
+    monkeypatch.setattr(ed25519, "_sodium", ed25519._Sodium())
+
+
+@pytest.mark.usefixtures("_load")
+def test_odd_signatures_are_judged_as_a_stranger_judges_them() -> None:
+    """By ``cryptography`` alone; libsodium, which refuses more, is never the one that says no."""
+    told: dict[tuple[bool, bool], int] = {}
+    for case in load("C2SP_CCTV/ed25519vectors.json"):
+        key, signature = bytes.fromhex(case["key"]), bytes.fromhex(case["sig"])
+        message = case["msg"].encode()
+        try:
+            Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+            expected = True
+        except (InvalidSignature, ValueError):
+            expected = False
+        strict = ed25519._is_signed_strictly(bindings, key, signature, message)
+        assert ed25519.is_signed(key, signature, message) == expected
+        told[strict, expected] = told.get((strict, expected), 0) + 1
+    assert set(told) == {(False, False), (False, True), (True, True)}
+
+
+def test_both_libraries_sign_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ed25519, "MUCH", 3)
+    monkeypatch.setattr(ed25519, "_sodium", ed25519._Sodium())
+    key = ed25519.SecretKey(bytes(range(32)))
+    assert len({key.sign(b"message") for _ in range(8)}) == 1
+    assert ed25519._sodium.asked == 4
+
+
+@pytest.mark.usefixtures("_load")
 def test_wycheproof_ed25519() -> None:
     checked = 0
     for group in load("C2SP_wycheproof/ed25519_test.json")["testGroups"]:
@@ -162,6 +198,7 @@ def test_wycheproof_ed25519() -> None:
         for case in group["tests"]:
             signature, message = bytes.fromhex(case["sig"]), bytes.fromhex(case["msg"])
             checked += 1
+            assert ed25519.is_signed(key, signature, message) == (case["result"] == "valid")
             if case["result"] == "valid":
                 public.verify(signature, message)
             else:

@@ -86,7 +86,7 @@ def test_no_file_anywhere_holds_the_old_key(tmp_path: Path) -> None:
             if len(ledger.keys.epochs) == 1:
                 ledger.rotate()
             ledger.append(Entry("b", {}))
-        check_files(base, spellings(old._seed))
+        check_files(base, spellings(old._key.seed))
         assert verify(base / "log", old.public).status == "ok"
         shutil.rmtree(base)
     assert call > 20
@@ -130,7 +130,7 @@ def found(image: Path, wanted: list[bytes]) -> int:
 def test_no_block_of_the_disk_holds_the_old_key(tmp_path: Path) -> None:
     with raw_disk(tmp_path) as (image, place):
         KeyFile.create(place / "keys" / "log", ORIGIN)
-        wanted = spellings(load_key(place / "keys" / "log")._seed)
+        wanted = spellings(load_key(place / "keys" / "log")._key.seed)
         live(place)
         assert found(image, wanted), "the raw disk shows the key while it lives"
         with opened(place) as ledger:

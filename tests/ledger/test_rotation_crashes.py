@@ -151,6 +151,6 @@ def test_killed_anywhere_in_a_rotation_it_can_go_on(
             names = list((here / "keys").iterdir())
             assert "log.next" not in left
             assert load_key(ring.path).public != first.public
-            secret = base64.b64encode(b"\1" + first._seed)
+            secret = base64.b64encode(b"\1" + first._key.seed)
             assert all(secret not in path.read_bytes() for path in names)
     assert count > 12, "the calls were met"

@@ -76,7 +76,7 @@ def test_what_is_left_cannot_sign_the_past_again(tmp_path: Path, opened: Opener)
     assert len(everything) >= 3
     for path in everything:
         data = path.read_bytes()
-        for spelling in spellings(old._seed):
+        for spelling in spellings(old._key.seed):
             assert spelling not in data, path
     found = [load_key(path) for path in (tmp_path / "keys").iterdir()]
     assert [each.public for each in found] == [load_key(tmp_path / "keys" / "log").public]
